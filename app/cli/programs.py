@@ -1,0 +1,134 @@
+"""The programs of an embedded system and the supervisor's configuration for them.
+
+Order matters at the end only: the runner hands its attempts back while the API still answers, and Redis goes last.
+Every program is killed by the kernel when the supervisor dies, where setpriv can ask for that.
+"""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.cli import embedded_redis
+from app.cli.data_directory import DataDirectory
+from config.settings import Settings
+
+API_THREADS = 32
+API_GRACE_S = 2
+LOG_BYTES = "10MB"
+LAST, MIDDLE, FIRST = 10, 20, 30  # supervisord starts in this order and stops in the reverse one, a group at a time
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program to keep running. Those of one group stop together; `stop_wait_s` later they are killed."""
+
+    name: str
+    command: str
+    group: str
+    priority: int
+    stop_wait_s: int
+    stop_signal: str = "TERM"
+
+
+def server_programs(settings: Settings, flower_port: int) -> list[Program]:
+    """API, orchestrator, runner and Flower, as commands of this very Python."""
+    return [
+        Program("api", _api(settings), "api", MIDDLE, stop_wait_s=API_GRACE_S + 1),
+        Program("orchestrator", _worker("orchestrator", "orchestrate", "solo", 1), "work", FIRST, stop_wait_s=4),
+        Program(
+            "runner", _worker("runner", f"run.{settings.pool}", "threads", settings.runner_slots), "work", FIRST, 4
+        ),
+        Program("flower", _flower(flower_port), "work", FIRST, stop_wait_s=1, stop_signal="KILL"),
+    ]
+
+
+def redis_program(directory: DataDirectory, socket: Path) -> Program:
+    server = embedded_redis.find_server()
+    return Program("redis", embedded_redis.command(server, directory.redis, socket), "redis", LAST, stop_wait_s=1)
+
+
+def supervisor_config(programs: list[Program], directory: DataDirectory) -> str:
+    """The configuration file's text."""
+    leash = leash_words()
+    groups = {program.group: program.priority for program in programs}
+    members = {group: [program.name for program in programs if program.group == group] for group in groups}
+    return "\n".join(
+        [
+            _supervisor_section(directory),
+            *(_program_section(program, directory, leash) for program in programs),
+            *(
+                f"[group:{group}]\nprograms={','.join(members[group])}\npriority={priority}\n"
+                for group, priority in groups.items()
+            ),
+        ]
+    )
+
+
+def leash_words() -> list[str]:
+    """The words before a command that tie it to its parent's life; none where the machine cannot do that."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return []
+    words = [setpriv, "--pdeathsig", "TERM"]
+    tried = subprocess.run([*words, "true"], capture_output=True, check=False)
+    return words if tried.returncode == 0 else []
+
+
+def _api(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return _python(
+        "gunicorn",
+        *("--bind", f"{host}:{settings.port}", "--worker-class", "gthread", "--threads", str(API_THREADS)),
+        *("--graceful-timeout", str(API_GRACE_S), "app.wsgi:create()"),
+    )
+
+
+def _worker(name: str, queue: str, pool: str, concurrency: int) -> str:
+    return _python(
+        "celery",
+        *("-A", f"tasks.{name}", "worker", "-Q", queue, "-n", f"{name}@%h", "-P", pool, "-c", str(concurrency)),
+        *("--without-mingle", "--without-gossip", "-l", "INFO"),
+    )
+
+
+def _flower(port: int) -> str:
+    return _python("celery", "-A", "tasks.orchestrator", "flower", "--address=127.0.0.1", f"--port={port}")
+
+
+def _python(module: str, *arguments: str) -> str:
+    return shlex.join([sys.executable, "-m", module, *arguments])
+
+
+def _supervisor_section(directory: DataDirectory) -> str:
+    return f"""\
+[supervisord]
+nodaemon=true
+silent=true
+logfile={directory.logs}/supervisord.log
+logfile_maxbytes={LOG_BYTES}
+logfile_backups=1
+pidfile={directory.run}/supervisord.pid
+childlogdir={directory.logs}
+"""
+
+
+def _program_section(program: Program, directory: DataDirectory, leash: list[str]) -> str:
+    command = " ".join([shlex.join(leash), program.command]).strip().replace("%", "%%")
+    return f"""\
+[program:{program.name}]
+command={command}
+directory={directory.run}
+autorestart=true
+startsecs=1
+startretries=1000
+stopsignal={program.stop_signal}
+stopwaitsecs={program.stop_wait_s}
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={directory.logs}/{program.name}.log
+stdout_logfile_maxbytes={LOG_BYTES}
+stdout_logfile_backups=2
+"""

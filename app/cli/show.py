@@ -1,0 +1,63 @@
+"""`buildserver show`: one build with its steps, its attempts where there were several, and the log of what failed."""
+
+import json
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from app.cli.answers import Build, StepRun
+from app.cli.client import ApiClient
+from app.cli.errors import ExitStatus
+from app.cli.options import connect, console, json_option, server_option
+from app.cli.outcome import print_outcome
+from app.cli.progress import name_width, standing, step_line
+from app.cli.wording import duration, one_line, origin
+
+
+@click.command()
+@click.argument("build_id", metavar="BUILD")
+@server_option
+@json_option
+def show(build_id: str, server: str | None, as_json: bool) -> ExitStatus:
+    """Show one build: its steps and what failed.
+
+    BUILD is the build's id. Shown are its steps, how they went, and the log of what failed.
+    """
+    client, settings = connect(server)
+    if as_json:
+        click.echo(json.dumps(client.build_json(build_id), indent=2))
+        return ExitStatus.OK
+    build = client.build(build_id)
+    out = console()
+    print_steps(out, client, build)
+    if build.final:
+        print_outcome(out, client, build, settings.api_url)
+    else:
+        out.print(Text(f"{build.status}{standing(build, 0, datetime.now(UTC))}", style="cyan"), soft_wrap=True)
+    return ExitStatus.OK
+
+
+def print_steps(out: Console, client: ApiClient, build: Build) -> None:
+    """The build's origin, then its steps in the workflow's order, earlier attempts below their step."""
+    now = datetime.now(UTC)
+    width = name_width(build, out.width)
+    out.print(Text(f"build {build.id}", style="bold"), Text(origin(build), style="dim"), soft_wrap=True)
+    for step in build.steps:
+        out.print(step_line(step, width, now, plain=not out.is_terminal), soft_wrap=True)
+        for line in _earlier_attempts(client, step):
+            out.print(Text(line, style="dim"), soft_wrap=True)
+
+
+def _earlier_attempts(client: ApiClient, step: StepRun) -> list[str]:
+    if step.attempt == 1:
+        return []
+    earlier = [attempt for attempt in client.attempts(step.id) if attempt.number < step.attempt]
+    return [
+        f"    attempt {attempt.number}: {one_line(attempt.status)}"
+        + (f" ({attempt.reason})" if attempt.reason else "")
+        + (f" after {duration(attempt.elapsed_s)}" if attempt.elapsed_s is not None else "")
+        + (f" on {one_line(attempt.runner)}" if attempt.runner else "")
+        for attempt in earlier
+    ]

@@ -1,0 +1,64 @@
+"""What a running system tells the terminal by itself: builds that begin and end, warnings, errors, and restarts.
+
+It reads the programs' logs as they grow. Everything else stays in the logs.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from app.cli.errors import StartupFailed
+from app.cli.log_tail import LogTail
+from app.cli.system import System
+from app.cli.wording import one_line
+
+POLL_S = 0.2
+PROGRAMS = ("api", "orchestrator", "runner", "flower", "redis")
+LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red"}
+QUIET_LOGGERS: frozenset[str] = frozenset()
+
+
+def watch_until_stopped(system: System, out: Console) -> None:
+    """Surface what happens until Ctrl-C or SIGTERM. Raises StartupFailed if the supervisor itself ends."""
+    logs = system.plan.directory.logs
+    tails = {name: LogTail(logs / f"{name}.log") for name in (*PROGRAMS, "supervisord")}
+    try:
+        while system.alive():
+            for name, tail in tails.items():
+                for line in tail.new_lines():
+                    for text in surfaced(name, line):
+                        out.print(Text(f"{datetime.now():%H:%M:%S} ", style="dim"), text, soft_wrap=True)
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        return
+    raise StartupFailed(f"the supervisor ended; its log is {logs / 'supervisord.log'}")
+
+
+def surfaced(program: str, line: str) -> Iterator[Text]:
+    """What a person should see of one log line; mostly nothing."""
+    if program == "supervisord":
+        yield from _restarts(line)
+        return
+    entry = _entry(line)
+    level = entry.get("level", "")
+    if level in LEVEL_STYLES:
+        yield Text(f"{program}: {one_line(str(entry.get('event', '')))}", style=LEVEL_STYLES[level])
+
+
+def _restarts(line: str) -> Iterator[Text]:
+    name, _, how = line.partition(" exited: ")[2].partition(" ")
+    if name:
+        yield Text(f"{name} ended {how.strip()} and is started again", style="yellow")
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}

@@ -1,0 +1,113 @@
+"""The workflow file: YAML with the API's own field names, read strictly and turned into what the API takes.
+
+Two fields are the file's own: `image` (an image reference, registered on the way) in place of `imageSlug`, and `run`
+for `runScript`. Lists that the contract requires may be left out and are then empty.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.cli.field_readers import Reading, boolean, fields, integer, list_of, map_of_text, one_of, text
+from app.cli.yaml_nodes import FileFaults, compose_file
+from app.domain.graph import GraphLimits, Node, graph_faults
+from app.domain.references import POOL_PATTERN, check_cache_dir, check_env_name, check_image_url, check_workspace_path
+from app.domain.retry import RETRYABLE
+from app.domain.vocabulary import RunIf
+from config.settings import Settings
+
+DEFAULT_IMAGE = "debian:12-slim"
+"""For steps that name none: the contract wants an image of every step, also where a runner uses no containers."""
+
+
+def _check_trimmed(value: str) -> str | None:
+    return None if value == value.strip() else "must not begin or end with blanks"
+
+
+def _check_pool(value: str) -> str | None:
+    return None if re.fullmatch(POOL_PATTERN, value) else "must be lower-case letters, digits and '-', at most 63"
+
+
+NAME_LENGTH = 100
+STEP_FIELDS = {
+    "name": text(max_length=NAME_LENGTH, check=_check_trimmed),
+    "image": text(check=check_image_url),
+    "imageSlug": text(max_length=50),
+    "dependsOn": list_of(text(check=_check_trimmed)),
+    "run": text(),
+    "runScript": text(),
+    "env": map_of_text(check_env_name),
+    "cacheDirs": list_of(text(check=check_cache_dir)),
+    "outputPaths": list_of(text(check=check_workspace_path)),
+    "timeoutSeconds": integer(1, 86_400),
+    "retries": fields("retries", {"limit": integer(0, 10), "reasons": list_of(one_of(*sorted(RETRYABLE)))}),
+    "pool": text(check=_check_pool),
+    "allowFailure": boolean,
+    "runIf": one_of(*RunIf),
+}
+ALIASES = {"run": "runScript", "image": "imageSlug"}
+WORKFLOW = fields(
+    "a workflow",
+    {
+        "name": text(max_length=NAME_LENGTH, check=_check_trimmed),
+        "steps": list_of(fields("a step", STEP_FIELDS, required=("name",))),
+    },
+    required=("steps",),
+)
+
+
+@dataclass(frozen=True)
+class WorkflowFile:
+    """A faultless workflow file. Its steps have the API's field names, but `image` is still a reference, not a slug."""
+
+    name: str
+    steps: tuple[dict[str, Any], ...]
+
+    def images(self) -> list[str]:
+        """The image references that have to be registered, each once."""
+        return list(dict.fromkeys(step["image"] for step in self.steps if "image" in step))
+
+    def payload(self, slugs: dict[str, str]) -> list[dict[str, Any]]:
+        """The steps as the API takes them; `slugs` says the slug of each image reference."""
+        return [_with_slug(step, slugs) for step in self.steps]
+
+
+def read_workflow_file(path: Path, settings: Settings) -> WorkflowFile:
+    """Read and check the file as far as that goes without the server. Raises FileFaults with every fault found."""
+    root = compose_file(path)
+    reading = Reading()
+    content = WORKFLOW(reading, root, "") or {}
+    steps = [_step(reading, step, f"steps[{index}]") for index, step in enumerate(content.get("steps", []))]
+    if not reading.faults:
+        _check_graph(reading, steps, settings)
+    if reading.faults:
+        raise FileFaults(str(path), reading.faults)
+    return WorkflowFile(content.get("name", path.stem[:NAME_LENGTH]), tuple(steps))
+
+
+def _step(reading: Reading, written: dict[str, Any] | None, path: str) -> dict[str, Any]:
+    if written is None:
+        return {}
+    for alias, field in ALIASES.items():
+        if alias in written and field in written:
+            reading.fault_at(f"{path}.{field}", f"says the same as {alias!r}; give one of the two")
+    step: dict[str, Any] = {"dependsOn": [], "cacheDirs": [], "outputPaths": [], **written}
+    if "run" in step:
+        step["runScript"] = step.pop("run")
+    if "runScript" not in step:
+        reading.fault_at(f"{path}.run", "is missing; a step needs it")
+    if "imageSlug" not in step:
+        step.setdefault("image", DEFAULT_IMAGE)
+    return step
+
+
+def _check_graph(reading: Reading, steps: list[dict[str, Any]], settings: Settings) -> None:
+    nodes = [Node(step["name"], step["dependsOn"]) for step in steps]
+    for fault in graph_faults(nodes, GraphLimits(settings.max_steps, settings.max_edges)):
+        reading.fault_at(fault.path, fault.message)
+
+
+def _with_slug(step: dict[str, Any], slugs: dict[str, str]) -> dict[str, Any]:
+    sent = {field: value for field, value in step.items() if field != "image"}
+    return {**sent, "imageSlug": slugs[step["image"]]} if "image" in step else sent
