@@ -52,7 +52,7 @@ def print_builds(out: Console, found: list[Build], projects: dict[str, Project])
         out.print(_table(found, projects, now))
     else:
         for build in found:
-            out.print(Text("\t".join(_cells(build, projects, now))), soft_wrap=True)
+            click.echo("\t".join(_cells(build, projects, now)))
 
 
 def _table(found: list[Build], projects: dict[str, Project], now: datetime) -> Table:

@@ -18,6 +18,7 @@ from app.cli.errors import Refused, ServerUnreachable, UsageFault
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 2.0
 
 Json = dict[str, Any]
 
@@ -46,55 +47,56 @@ class ApiClient:
 
     def workflows(self, project_id: str) -> list[Workflow]:
         """The project's workflows without their steps, oldest first."""
-        return [Workflow.from_json(found) for found in self._get(f"/api/projects/{quote(project_id)}/workflows")]
+        return [Workflow.from_json(found) for found in self._get(f"/api/projects/{_part(project_id)}/workflows")]
 
     def workflow_steps(self, workflow_id: str) -> list[Json]:
         """The steps of a workflow as they were posted."""
-        steps: list[Json] = self._get(f"/api/workflows/{quote(workflow_id)}")["steps"]
+        steps: list[Json] = self._get(f"/api/workflows/{_part(workflow_id)}")["steps"]
         return steps
 
     def create_workflow(self, project_id: str, name: str, steps: list[Json]) -> Workflow:
-        path = f"/api/projects/{quote(project_id)}/workflows"
+        path = f"/api/projects/{_part(project_id)}/workflows"
         return Workflow.from_json(self._post(path, {"name": name, "steps": steps}))
 
     def create_build(self, project_id: str, body: Json, idempotency_key: str) -> Build:
         """Create a build; sent again with the same key it answers the same build and creates none."""
         headers = {"Idempotency-Key": idempotency_key}
-        return Build.from_json(self._post(f"/api/projects/{quote(project_id)}/builds", body, headers))
+        return Build.from_json(self._post(f"/api/projects/{_part(project_id)}/builds", body, headers))
 
     def builds_json(self, project_id: str, limit: int) -> list[Json]:
         """The project's builds as the server lists them, newest first and without their steps."""
-        builds: list[Json] = self._get(f"/api/projects/{quote(project_id)}/builds", limit=limit)["builds"]
+        builds: list[Json] = self._get(f"/api/projects/{_part(project_id)}/builds", limit=limit)["builds"]
         return builds
 
     def build(self, build_id: str) -> Build:
         """The build with its step runs, in the workflow's order."""
-        return Build.from_json(self._get(f"/api/builds/{quote(build_id)}"))
+        return Build.from_json(self._get(f"/api/builds/{_part(build_id)}"))
 
     def build_json(self, build_id: str) -> Json:
         """The same as the server sent it, for `--json`."""
-        answer: Json = self._get(f"/api/builds/{quote(build_id)}")
+        answer: Json = self._get(f"/api/builds/{_part(build_id)}")
         return answer
 
     def attempts(self, step_id: str) -> list[Attempt]:
         """Every try of the step run so far, oldest first."""
-        return [Attempt.from_json(attempt) for attempt in self._get(f"/api/steps/{quote(step_id)}/attempts")]
+        return [Attempt.from_json(attempt) for attempt in self._get(f"/api/steps/{_part(step_id)}/attempts")]
 
     def step_log(self, step_id: str) -> bytes:
         """The newest attempt's log, byte for byte; empty while there is none."""
         try:
-            return self._request("GET", f"/api/steps/{quote(step_id)}/log").data
+            return self._request("GET", f"/api/steps/{_part(step_id)}/log").data
         except Refused as error:
             if error.status == HTTPStatus.NOT_FOUND:
                 return b""
             raise
 
     def ready(self) -> bool:
+        """Whether a Build Server answers there, soon, that all of its parts are well."""
         try:
-            self._get("/readyz")
-        except (Refused, ServerUnreachable):
+            answer = self._pool.request("GET", f"{self.server_url}/readyz", timeout=READY_TIMEOUT_S)
+            return answer.status == HTTPStatus.OK and json.loads(answer.data)["status"] == "ready"
+        except (HTTPError, ValueError, LookupError, TypeError):
             return False
-        return True
 
     def _get(self, path: str, **query: str | int) -> Any:
         target = f"{path}?{urlencode(query)}" if query else path
@@ -123,7 +125,7 @@ class ApiClient:
     def _refusal(self, answer: urllib3.BaseHTTPResponse) -> str:
         try:
             return _error_text(json.loads(answer.data))
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, LookupError, AttributeError, TypeError):
             return f"{self.server_url} answered {answer.status} and is no Build Server (or something stands before it)"
 
     def _decode(self, answer: urllib3.BaseHTTPResponse) -> Any:
@@ -131,6 +133,11 @@ class ApiClient:
             return json.loads(answer.data)
         except ValueError as error:
             raise Refused(answer.status, f"{self.server_url} is no Build Server: its answer is not JSON") from error
+
+
+def _part(identifier: str) -> str:
+    """An id as one part of a path, whatever characters somebody typed."""
+    return quote(identifier, safe="")
 
 
 def _error_text(body: Json) -> str:

@@ -142,7 +142,8 @@ def fields(what: str, known: Mapping[str, Reader], required: Iterable[str] = ())
             return None
         for name in set(pairs) - set(known):
             hint = did_you_mean(name, known) or f"; {what} has {', '.join(known)}"
-            reading.fault(pairs.pop(name), _join(path, name), f"unknown field{hint}")
+            del pairs[name]
+            reading.fault_at(_join(path, name), f"unknown field{hint}")
         for name in set(required) - set(pairs):
             reading.fault_at(_join(path, name), f"is missing; {what} needs it")
         values = {name: known[name](reading, child, _join(path, name)) for name, child in pairs.items()}

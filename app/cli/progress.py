@@ -42,7 +42,6 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live:
-            self._live.update(Text())
             self._live.stop()
 
     def show(self, build: Build, now: datetime) -> None:
@@ -53,7 +52,7 @@ class Progress:
             self._settled.add(step.id)
             self._console.print(step_line(step, width, now, plain=not self._console.is_terminal), soft_wrap=True)
         if self._live:
-            self._live.update(self._running(build, width, now))
+            self._live.update(self._running(build, width, now), refresh=True)
 
     def note(self, text: str) -> None:
         self._console.print(Text(text, style="yellow"), soft_wrap=True)
@@ -65,6 +64,12 @@ class Progress:
         for step in shown:
             rows.add_row(Spinner("dots", style="cyan"), step_text(step, width, now))
         return Group(rows, Text(standing(build, len(running) - len(shown), now), style="dim"))
+
+
+def heading(title: str, beside: str) -> Text:
+    """A bold title, and beside it what is less important."""
+    line = Text(title, style="bold")
+    return line.append(f"  {beside}", style="not bold dim") if beside else line
 
 
 def step_line(step: StepRun, width: int, now: datetime, plain: bool) -> Text:

@@ -55,6 +55,7 @@ def make_plan(environ: Mapping[str, str], flower_port: int, socket_folder: Path)
     settings = load_settings(environ)
     embedded = {
         "BUILDSERVER_DATA_DIR": str(settings.data_dir),
+        "DATABASE_URL": settings.database_url,
         "BUILDSERVER_API_URL": base_url(settings.host, settings.port),
         "BUILDSERVER_LOG_JSON": "true",
         "FLOWER_UNAUTHENTICATED_API": "true",
@@ -82,7 +83,7 @@ def migrate(plan: Plan) -> None:
     (plan.directory.logs / "migrate.log").write_text(answer.stdout + answer.stderr)
     if answer.returncode != 0:
         lines = (answer.stderr or answer.stdout).strip().splitlines() or ["the database could not be migrated"]
-        raise UsageFault(lines[-1])
+        raise UsageFault(lines[-1].removeprefix("buildserver: "))
 
 
 class System:

@@ -26,5 +26,6 @@ def validate(files: tuple[Path, ...]) -> ExitStatus:
             click.echo(str(error))
             status = ExitStatus.USAGE
         else:
-            click.echo(f"{path}: fine: workflow {workflow.name!r}, {len(workflow.steps)} steps")
+            steps = "1 step" if len(workflow.steps) == 1 else f"{len(workflow.steps)} steps"
+            click.echo(f"{path}: fine: workflow {workflow.name!r}, {steps}")
     return status

@@ -57,6 +57,7 @@ def one_line(text: str) -> str:
 
 def duration(seconds: float) -> str:
     """`0.4 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`."""
+    seconds = round(seconds, 1)
     if seconds < MINUTE_S:
         return f"{seconds:.1f} s"
     if seconds < HOUR_S:

@@ -1,0 +1,100 @@
+"""Where a build's source is taken from, on real repositories."""
+
+from pathlib import Path
+
+import pytest
+
+from app.cli.demo_repository import HISTORY, make_repository
+from app.cli.errors import UsageFault
+from app.cli.git_source import find_source
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_repository(tmp_path_factory.mktemp("git") / "demo project")
+
+
+def test_the_checkout_around_a_folder_is_the_source(repository: Path) -> None:
+    source = find_source(None, None, None, repository / "src" / "timespan")
+    assert source is not None
+    assert source.name == "demo project"
+    assert source.fields["repoUrl"] == repository.as_uri()
+    assert source.fields["branch"] == "main"
+    assert source.fields["commitMessage"] == HISTORY[-1].message
+    assert source.fields["commitAuthor"] == "Demo"
+    assert len(source.fields["commitHash"]) == 40
+
+
+def test_outside_of_a_checkout_there_is_no_source(tmp_path: Path) -> None:
+    assert find_source(None, None, None, tmp_path) is None
+
+
+def test_a_branch_is_pinned_to_its_commit(repository: Path, tmp_path: Path) -> None:
+    source = find_source(str(repository), "main", None, tmp_path)
+    head = find_source(None, None, None, repository)
+    assert source is not None
+    assert head is not None
+    assert source.fields == head.fields
+
+
+def test_a_commit_is_built_without_a_branch(repository: Path) -> None:
+    source = find_source(str(repository), None, "HEAD~1", repository)
+    assert source is not None
+    assert "branch" not in source.fields
+    assert source.fields["commitMessage"] == HISTORY[-2].message
+
+
+def test_a_url_is_passed_on_as_it_is(tmp_path: Path) -> None:
+    source = find_source("git@example.org:team/shop.git", "next", None, tmp_path)
+    assert source is not None
+    assert source.name == "shop"
+    assert source.fields == {"repoUrl": "git@example.org:team/shop.git", "branch": "next"}
+
+
+@pytest.mark.parametrize(
+    ("repo", "branch", "commit", "message"),
+    [
+        ("/nowhere", None, None, "--repo /nowhere: neither a git repository nor a URL"),
+        (None, "main", None, "--branch and --commit need a repository"),
+        (None, None, "abc", "--branch and --commit need a repository"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(
+    tmp_path: Path, repo: str | None, branch: str | None, commit: str | None, message: str
+) -> None:
+    with pytest.raises(UsageFault, match=message):
+        find_source(repo, branch, commit, tmp_path)
+
+
+@pytest.mark.parametrize("branch", ["gone", "--output=stolen"])
+def test_a_branch_that_git_does_not_know_is_refused(repository: Path, branch: str) -> None:
+    with pytest.raises(UsageFault, match="git finds no commit for"):
+        find_source(str(repository), branch, None, repository)
+    assert not (repository / "stolen").exists()
+
+
+def test_uncommitted_changes_are_noticed(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "project")
+    (repository / "README.md").write_text("changed")
+    source = find_source(None, None, None, repository)
+    assert source is not None
+    assert source.uncommitted
+
+
+def test_the_demo_repository_has_the_same_commits_everywhere(repository: Path, tmp_path: Path) -> None:
+    again = find_source(None, None, None, make_repository(tmp_path / "again"))
+    first = find_source(None, None, None, repository)
+    assert again is not None
+    assert first is not None
+    assert again.fields["commitHash"] == first.fields["commitHash"]
+
+
+def test_the_demo_repository_holds_every_file_of_the_example(repository: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "python-project"
+    wanted = {
+        path.relative_to(example) for path in example.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    made = {
+        path.relative_to(repository) for path in repository.rglob("*") if path.is_file() and ".git" not in path.parts
+    }
+    assert made == wanted
