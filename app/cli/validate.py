@@ -15,7 +15,8 @@ from config.settings import load_settings
 def validate(files: tuple[Path, ...]) -> ExitStatus:
     """Check workflow files, without a server.
 
-    Stricter than the server: unknown fields are faults too. Prints one line per fault, `file:line:column: field: message`, and exits 2 when there is one.
+    Stricter than the server: unknown fields are faults too. Prints one line per fault,
+    `file:line:column: field: message`, and exits 2 when there is one.
     """
     settings = load_settings()
     status = ExitStatus.OK

@@ -104,7 +104,7 @@ def test_an_address_of_another_machine_cannot_be_listened_on() -> None:
         ("127.9.9.9", True, "http://127.9.9.9:1"),
         ("localhost", True, "http://localhost:1"),
         ("::1", True, "http://[::1]:1"),
-        ("0.0.0.0", False, "http://127.0.0.1:1"),  # noqa: S104
+        ("0.0.0.0", False, "http://127.0.0.1:1"),
         ("::", False, "http://[::1]:1"),
         ("example.org", False, "http://example.org:1"),
     ],

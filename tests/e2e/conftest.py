@@ -1,0 +1,29 @@
+"""One system that the tests of a module share, where they only use it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cli.addresses import free_port
+from tests.e2e.running import Running, running
+
+FIRST_PORT = 21_000
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that is free, and the next one for Flower; away from those of a system that a person runs."""
+    return free_port("127.0.0.1", FIRST_PORT)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("up") / "data"
+    with running(folder, "up", "--port", str(free_port("127.0.0.1", FIRST_PORT))) as started:
+        yield started
+
+
+@pytest.fixture
+def examples() -> Path:
+    return Path(__file__).parents[2] / "examples"

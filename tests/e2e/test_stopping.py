@@ -1,0 +1,48 @@
+"""However `up` ends, nothing of it stays behind, and the next one carries on what was open."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import BUILDSERVER, environment, running, until
+
+ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
+CARRIED_ON_S = 90
+
+WAITING = """\
+steps:
+- name: long
+  run: |
+    echo "attempt $STEP_ATTEMPT"
+    (trap '' TERM; exec setsid sleep 1000) &
+    until [ -e '{flag}' ]; do sleep 0.1; done
+    kill -KILL $!
+- name: after
+  dependsOn: [long]
+  run: 'true'
+"""
+
+
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda number: number.name)
+def test_no_process_is_left_and_an_open_build_is_carried_on(
+    tmp_path: Path, port: int, ending: signal.Signals
+) -> None:
+    """`run` follows the build all the while, through the pause as well."""
+    flag, data, flow = tmp_path / "flag", tmp_path / "data", tmp_path / "flow.yml"
+    flow.write_text(WAITING.format(flag=flag))
+    up = ("up", "--port", str(port))
+    with running(data, *up) as first:
+        command = [*BUILDSERVER, "run", str(flow), "--server", first.url("API")]
+        follower = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path)
+        until(lambda: "sleep 1000" in " ".join(first.processes().values()), "the step runs")
+        first.send(ending)
+        first.wait_gone()
+    flag.touch()
+    with running(data, *up):
+        output, _ = follower.communicate(timeout=CARRIED_ON_S)
+    assert follower.returncode == 0, output
+    long, after = (line for line in output.splitlines() if line.startswith("SUCCESS  "))
+    assert long.split()[1:2] + long.split()[-2:] == ["long", "attempt", "2"]
+    assert after.split()[1] == "after"
