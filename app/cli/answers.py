@@ -98,6 +98,19 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class AuditEntry:
+    """An entry about a build; `id`s are ordered by time."""
+
+    id: str
+    action: str
+    build_id: str
+
+    @classmethod
+    def from_json(cls, body: Json) -> Self:
+        return cls(body["id"], body["action"], body["details"]["buildId"])
+
+
+@dataclass(frozen=True)
 class Build:
     """A build; `steps` is empty where the server lists builds without them."""
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 from urllib3.exceptions import HTTPError, LocationParseError
 
-from app.cli.answers import Attempt, Build, Project, StoredImage, Workflow
+from app.cli.answers import Attempt, AuditEntry, Build, Project, StoredImage, Workflow
 from app.cli.errors import Refused, ServerUnreachable, UsageFault
 
 CONNECT_TIMEOUT_S = 5.0
@@ -80,6 +80,11 @@ class ApiClient:
     def attempts(self, step_id: str) -> list[Attempt]:
         """Every try of the step run so far, oldest first."""
         return [Attempt.from_json(attempt) for attempt in self._get(f"/api/steps/{_part(step_id)}/attempts")]
+
+    def audit_entries(self, action: str, limit: int) -> list[AuditEntry]:
+        """The newest entries of an action on builds, newest first."""
+        found = self._get("/api/audit-logs", action=action, limit=limit)
+        return [AuditEntry.from_json(entry) for entry in found["auditLogs"]]
 
     def step_log(self, step_id: str) -> bytes:
         """The newest attempt's log, byte for byte; empty while there is none."""

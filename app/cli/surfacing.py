@@ -1,6 +1,6 @@
 """What a running system tells the terminal by itself: builds that begin and end, warnings, errors, and restarts.
 
-It reads the programs' logs as they grow. Everything else stays in the logs.
+Builds come from the audit log, the rest from the programs' logs as they grow. Everything else stays in the logs.
 """
 
 import json
@@ -12,31 +12,39 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from app.cli.build_feed import BuildFeed
+from app.cli.client import ApiClient
 from app.cli.errors import StartupFailed
 from app.cli.log_tail import LogTail
 from app.cli.system import System
 from app.cli.wording import one_line
 
-POLL_S = 0.2
+POLL_S = 1.0
 PROGRAMS = ("api", "orchestrator", "runner", "flower", "redis")
 LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red"}
-QUIET_LOGGERS: frozenset[str] = frozenset()
 
 
 def watch_until_stopped(system: System, out: Console) -> None:
     """Surface what happens until Ctrl-C or SIGTERM. Raises StartupFailed if the supervisor itself ends."""
     logs = system.plan.directory.logs
+    feed = BuildFeed(ApiClient(system.plan.url))
     tails = {name: LogTail(logs / f"{name}.log") for name in (*PROGRAMS, "supervisord")}
     try:
         while system.alive():
             for name, tail in tails.items():
                 for line in tail.new_lines():
                     for text in surfaced(name, line):
-                        out.print(Text(f"{datetime.now():%H:%M:%S} ", style="dim"), text, soft_wrap=True)
+                        print_timed(out, text)
+            for news in feed.news():
+                print_timed(out, Text(news))
             time.sleep(POLL_S)
     except KeyboardInterrupt:
         return
     raise StartupFailed(f"the supervisor ended; its log is {logs / 'supervisord.log'}")
+
+
+def print_timed(out: Console, text: Text) -> None:
+    out.print(Text(f"{datetime.now():%H:%M:%S} ", style="dim"), text, soft_wrap=True)
 
 
 def surfaced(program: str, line: str) -> Iterator[Text]:

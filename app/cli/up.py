@@ -51,6 +51,7 @@ def up(
     environ = environment_with(wishes)
     out = console()
     with running_system(environ, load_settings(environ), out) as system:
+        out.print("\nCtrl-C stops it; builds that are open go on at the next start.", style="dim", soft_wrap=True)
         watch_until_stopped(system, out)
     return ExitStatus.OK
 
@@ -79,6 +80,8 @@ def running_system(environ: Mapping[str, str], settings: Settings, out: Console)
                     yield system
                 finally:
                     out.print("stopping …")
+                    system.stop()
+                    out.print("stopped")
 
 
 @contextmanager
