@@ -1,0 +1,1 @@
+"""Settings and logging, shared by every program of Build Server. Imports nothing of ours."""
