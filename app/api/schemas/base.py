@@ -1,0 +1,128 @@
+"""The base of all schemas, and the field types: strict in what they take, and nothing unset in what they give."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, validate
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+Check = Callable[[str], str | None]
+
+
+class BaseSchema(Schema):
+    """camelCase outside, snake_case inside; unknown fields are ignored, fields without a value are left out."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.data_key = camel_case(field_obj.data_key or field_name)
+
+    @post_dump
+    def drop_unset(self, dumped: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+        return {key: value for key, value in dumped.items() if value is not None}
+
+
+class Text(fields.String):
+    """A string that both databases can store: no NUL, no lone surrogate. `trim` takes white space off its ends first."""
+
+    def __init__(self, *, trim: bool = False, check: Check | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.trim = trim
+        self.check = check
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if _UNSTORABLE.search(text):
+            raise ValidationError("must not contain NUL or half of a surrogate pair")
+        text = text.strip() if self.trim else text
+        if self.check and (refused := self.check(text)):
+            raise ValidationError(refused)
+        return text
+
+
+class TrueFalse(fields.Boolean):
+    """JSON's true and false, and nothing that merely looks like them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class QueryBoolean(fields.Boolean):
+    """A boolean in a query string: true, false, 1 or 0."""
+
+    truthy = frozenset({"true", "1"})
+    falsy = frozenset({"false", "0"})
+
+
+class Whole(fields.Integer):
+    """A JSON integer: no string, no boolean, no 5.0."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int | None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class QueryInteger(fields.Integer):
+    """An integer in a query string, of digits and an optional sign."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int | None:
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", str(value)):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class ErrorSchema(BaseSchema):
+    """The one shape of every error."""
+
+    error = fields.String(metadata={"description": "What went wrong, in a sentence"})
+    details = fields.List(
+        fields.Dict(),
+        metadata={"description": "One object per fault: `path` in the request, a stable `code`, and a `message`"},
+    )
+
+
+class PaginationSchema(BaseSchema):
+    """Where a page stands in its list."""
+
+    total = fields.Integer(metadata={"description": "How many there are in all"})
+    limit = fields.Integer(metadata={"description": "How many a page holds at most, as applied"})
+    offset = fields.Integer(metadata={"description": "How many were passed over"})
+    has_more = fields.Boolean(metadata={"description": "Whether there are more after this page"})
+
+
+def page_query(default_limit: int) -> type[BaseSchema]:
+    """The query of a list with pages; a limit over 1000 is lowered, and shown so in the answer."""
+    return BaseSchema.from_dict(
+        {
+            "limit": QueryInteger(
+                load_default=default_limit,
+                validate=validate.Range(min=1),
+                metadata={"description": "How many to return at most; more than 1000 is lowered to 1000"},
+            ),
+            "offset": QueryInteger(
+                load_default=0, validate=validate.Range(min=0), metadata={"description": "How many to pass over"}
+            ),
+        },
+        name=f"PageOf{default_limit}",
+    )
+
+
+def identifier(of: str) -> fields.String:
+    """A field that shows an id."""
+    return fields.String(dump_only=True, metadata={"description": f"The {of}'s id"})
+
+
+def instant(what: str) -> fields.DateTime:
+    """A field that shows an instant in UTC."""
+    return fields.DateTime(format="iso", dump_only=True, metadata={"description": what})
+
+
+def camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

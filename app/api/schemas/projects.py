@@ -1,0 +1,30 @@
+"""Projects."""
+
+from marshmallow import validate
+
+from app.api.schemas.base import BaseSchema, Text, identifier, instant
+
+NAME = validate.Length(min=1, max=100)
+
+
+class ProjectSchema(BaseSchema):
+    """A project: what workflows and builds belong to."""
+
+    id = identifier("project")
+    account_id = Text(
+        required=True,
+        trim=True,
+        validate=validate.Length(min=1),
+        metadata={"description": "The account the project belongs to"},
+    )
+    name = Text(required=True, trim=True, validate=NAME, metadata={"description": "What people call the project"})
+    created_at = instant("When the project was created")
+    updated_at = instant("When the project was last changed")
+
+
+class ProjectQuery(BaseSchema):
+    """Which projects."""
+
+    account_id = Text(required=True, metadata={"description": "The account whose projects to list"})
+
+

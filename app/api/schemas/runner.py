@@ -1,0 +1,103 @@
+"""What runners send and get."""
+
+from marshmallow import fields, validate
+
+from app.api.schemas.base import BaseSchema, QueryInteger, Text, TrueFalse, Whole
+from app.domain.script import ScriptPart
+from app.domain.vocabulary import Reason
+
+MAX_INTEGER = 2**31 - 1
+REPORTED_REASONS = (Reason.EXIT, Reason.TIMEOUT, Reason.LOST, Reason.CONFIG)
+ATTEMPT = validate.Range(min=1, max=MAX_INTEGER)
+RUNNER = validate.Length(min=1, max=200)
+
+
+class ScriptQuery(BaseSchema):
+    """Which part of the program."""
+
+    part = Text(
+        validate=validate.OneOf([str(part) for part in ScriptPart]),
+        metadata={"description": "Only the checkout or only the run; the whole step where it is left out"},
+    )
+
+
+class CompletionSchema(BaseSchema):
+    """A runner's report."""
+
+    status = Text(
+        required=True,
+        validate=validate.OneOf(["success", "failed"]),
+        metadata={"description": "How the step went"},
+    )
+    logs = fields.String(metadata={"description": "What the step printed, added to what was streamed before"})
+    output_paths = fields.List(fields.String(), metadata={"description": "The files the step left behind"})
+    attempt = Whole(validate=ATTEMPT, metadata={"description": "The attempt reported; the current one where left out"})
+    exit_code = Whole(
+        validate=validate.Range(min=-MAX_INTEGER, max=MAX_INTEGER), metadata={"description": "The script's exit status"}
+    )
+    reason = Text(
+        validate=validate.OneOf([str(reason) for reason in REPORTED_REASONS]),
+        metadata={"description": "Why it failed; `exit` where left out. `lost` hands the attempt back"},
+    )
+
+
+class ReceiptSchema(BaseSchema):
+    """The answer to a report."""
+
+    success = fields.Boolean(metadata={"description": "Whether the report was taken"})
+    step_status = fields.String(attribute="status", metadata={"description": "The step run's status after it"})
+    build_complete = fields.Boolean(metadata={"description": "Whether every step run of the build is final"})
+
+
+class ClaimRequest(BaseSchema):
+    """A runner asks for an attempt."""
+
+    runner = Text(required=True, trim=True, validate=RUNNER, metadata={"description": "The runner's name"})
+    attempt = Whole(validate=ATTEMPT, metadata={"description": "The attempt wanted; the current one where left out"})
+    heartbeats = TrueFalse(
+        load_default=False,
+        metadata={"description": "Whether the runner sends heartbeats; if not, its lease is the step's time limit"},
+    )
+
+
+class ClaimSchema(BaseSchema):
+    """What a runner may now do, and for how long."""
+
+    step_id = fields.String(attribute="run.id", metadata={"description": "The step run"})
+    build_id = fields.String(attribute="run.build_id", metadata={"description": "The build it belongs to"})
+    project_id = fields.String(attribute="run.project_id", metadata={"description": "The build's project"})
+    name = fields.String(attribute="run.name", metadata={"description": "The step's name"})
+    attempt = fields.Integer(metadata={"description": "The attempt that is now the runner's"})
+    lease_seconds = fields.Float(attribute="lease_s", metadata={"description": "Until when the lease lasts, from now"})
+    timeout_seconds = fields.Integer(attribute="timeout_s", metadata={"description": "The step's time limit"})
+
+
+class HeartbeatRequest(BaseSchema):
+    """A runner says that it is still at work."""
+
+    runner = Text(required=True, trim=True, validate=RUNNER, metadata={"description": "The runner's name"})
+    attempt = Whole(required=True, validate=ATTEMPT, metadata={"description": "The attempt it works on"})
+
+
+class HeartbeatSchema(BaseSchema):
+    """What the runner should do."""
+
+    cancel = fields.Boolean(metadata={"description": "Whether to stop"})
+    lease_seconds = fields.Float(metadata={"description": "Until when the lease lasts, from now"})
+
+
+class LogAppendQuery(BaseSchema):
+    """Where the bytes of the body belong."""
+
+    attempt = QueryInteger(required=True, validate=ATTEMPT, metadata={"description": "The attempt that printed them"})
+    offset = QueryInteger(
+        required=True,
+        validate=validate.Range(min=0, max=MAX_INTEGER),
+        metadata={"description": "How many bytes come before them"},
+    )
+
+
+class LogEndSchema(BaseSchema):
+    """How far the server has the log."""
+
+    offset = fields.Integer(metadata={"description": "Where the next bytes belong"})

@@ -1,0 +1,155 @@
+"""The bash program that does a step's work: what `GET /api/runner/{stepId}` answers.
+
+Plain bash that runs in an empty folder on any machine with bash (3.2 or newer) and git. It has two parts, for runners
+that do them in different places: `checkout` fills the folder, `run` runs the user's script in it and looks for the
+outputs; one after the other they are the whole step.
+
+Every value that a client chose stands in the program once, as a single-quoted literal assigned to a variable, and is
+used only as `"$variable"`: nothing a client sends is ever parsed as bash, and git is told with `--` or a full ref name
+that it is no option. The program carries the attempt and holds nothing secret of the server.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from shlex import quote
+
+
+class ScriptPart(StrEnum):
+    """Which part of the step the program does."""
+
+    CHECKOUT = "checkout"
+    RUN = "run"
+
+
+@dataclass(frozen=True)
+class StepScript:
+    """What the program is made from; ids are the server's own, everything else may be hostile."""
+
+    build_id: str
+    project_id: str
+    step_id: str
+    step_name: str
+    attempt: int
+    run_script: str
+    output_paths: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    repo_url: str | None = None
+    commit_hash: str | None = None
+    branch: str | None = None
+    allow_file_repos: bool = False
+
+
+HEADER = """\
+#!/usr/bin/env bash
+# One step of a build, as a program: run it with bash in an empty folder.
+{
+set -euo pipefail
+say() { printf '» %s\\n' "$*"; }
+"""
+
+FOOTER = """\
+exit 0
+}
+"""
+
+# A whole commit hash is asked for directly; an abbreviated one, or a server that refuses that, needs all branches.
+CHECKOUT = """\
+export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ADVICE=0
+git() { command git -c core.hooksPath=/dev/null -c init.defaultBranch=main -c protocol.version=2 "$@"; }
+fetch() { git fetch --quiet --no-tags --no-recurse-submodules "$@"; }
+fail() { say "checkout failed: $*"; exit 1; }
+command -v git >/dev/null || fail "there is no git on this machine"
+git init --quiet . || fail "this folder cannot become a git repository"
+if [ -n "$commit" ]; then
+  say "checking out $commit"
+  if [ "${#commit}" -lt 40 ] || ! fetch --depth 1 -- "$repository" "$commit" 2>/dev/null; then
+    fetch -- "$repository" '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*' \\
+      || fail "the repository cannot be read"
+  fi
+  target=$commit
+elif [ -n "$branch" ]; then
+  say "checking out branch $branch"
+  fetch --depth 1 -- "$repository" "refs/heads/$branch" || fail "the branch cannot be read"
+  target=FETCH_HEAD
+else
+  say "checking out the default branch"
+  fetch --depth 1 -- "$repository" HEAD || fail "the repository cannot be read"
+  target=FETCH_HEAD
+fi
+git rev-parse --verify --quiet "$target^{commit}" >/dev/null || fail "the repository has no commit $target"
+git -c advice.detachedHead=false checkout --quiet --detach "$target^{commit}" -- || fail "the commit cannot be checked out"
+say "at $(git log -1 --format='%h %s')"
+"""
+
+# The environment is set in a subshell of its own, after the program's variables were used: no name a client chooses
+# for one of the step's variables can collide with ours. The script is read from descriptor 3, so that its size is not
+# limited, bash counts its lines from 1, and standard input stays empty even where this program comes through a pipe.
+RUN = """\
+status=0
+exec 3<<<"$script"
+(
+%s
+exec "$BASH" -c 'IFS= read -r -d "" BUILDSERVER_SCRIPT <&3; exec 3<&-; set -euo pipefail; eval "$BUILDSERVER_SCRIPT"' step </dev/null
+) || status=$?
+exec 3<&-
+[ "$status" -eq 0 ] || exit "$status"
+"""
+
+# With an empty IFS an unquoted expansion is matched against file names and nothing else.
+OUTPUTS = """\
+shopt -s nullglob dotglob
+missing=0
+for pattern in "${outputs[@]}"; do
+  IFS=
+  found=($pattern)
+  unset IFS
+  if [ "${#found[@]}" -eq 0 ] || [ ! -e "${found[0]}" ]; then
+    say "declared output is missing: $pattern"
+    missing=1
+  fi
+done
+[ "$missing" -eq 0 ] || exit 1
+"""
+
+
+def step_program(step: StepScript, part: ScriptPart | None = None) -> str:
+    """The program for one part of the step, or for all of it; the same input gives the same text."""
+    wanted = (part,) if part else (ScriptPart.CHECKOUT, ScriptPart.RUN)
+    sections = [HEADER]
+    if ScriptPart.CHECKOUT in wanted and step.repo_url:
+        sections.append(_checkout(step, step.repo_url))
+    if ScriptPart.RUN in wanted:
+        sections.append(_run(step))
+    return "\n".join([*sections, FOOTER])
+
+
+def _checkout(step: StepScript, repo_url: str) -> str:
+    protocols = "https:http:ssh:git" + (":file" if step.allow_file_repos else "")
+    assigned = {"repository": repo_url, "commit": step.commit_hash or "", "branch": step.branch or ""}
+    lines = [f"{name}={quote(value)}" for name, value in assigned.items()]
+    return "\n".join([*lines, f"export GIT_ALLOW_PROTOCOL={protocols}", CHECKOUT])
+
+
+def _run(step: StepScript) -> str:
+    exports = [f"export {name}={quote(value)}" for name, value in {**_environment(step), **step.env}.items()]
+    if step.repo_url:
+        exports.insert(0, "GIT_COMMIT=$(git rev-parse HEAD 2>/dev/null) && export GIT_COMMIT || unset GIT_COMMIT")
+    lines = [f"script={quote(step.run_script)}", RUN.replace("%s", "\n".join(exports))]
+    if step.output_paths:
+        outputs = " ".join(quote(path) for path in step.output_paths)
+        lines += [f"outputs=({outputs})", OUTPUTS]
+    return "\n".join(lines)
+
+
+def _environment(step: StepScript) -> dict[str, str]:
+    always = {
+        "CI": "true",
+        "BUILDSERVER": "true",
+        "PROJECT_ID": step.project_id,
+        "BUILD_ID": step.build_id,
+        "STEP_ID": step.step_id,
+        "STEP_NAME": step.step_name,
+        "STEP_ATTEMPT": str(step.attempt),
+    }
+    return {**always, "GIT_BRANCH": step.branch} if step.branch else always

@@ -1,0 +1,108 @@
+"""The door to the database: engines set up so that neither SQLite nor PostgreSQL loses an update, and units of work.
+
+A service gets a session and never commits; `Database.transact` runs it, commits, and only then hands on the hints the
+service left behind. Where the database asks for it (a deadlock, a busy file, a connection that died) the whole unit
+of work is run again, so services read what they need inside.
+"""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from app.models.hints import Hint, hints_of
+
+T = TypeVar("T")
+
+TRIES = 5
+"""How often a unit of work is run before its error is the caller's: contention clears within a few tries or not at all."""
+FIRST_PAUSE_S = 0.02
+BUSY_TIMEOUT_MS = 10_000
+"""How long SQLite waits for another writer; a writing transaction here takes milliseconds, a plan of 10,000 steps less than this."""
+POOL_RECYCLE_S = 1_800
+TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+"""PostgreSQL: serialization failure, deadlock detected, lock not available."""
+
+POSTGRESQL_OPTIONS = "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000"
+"""Milliseconds. No statement of ours comes near; one that does is stuck, and an error frees the rows it holds."""
+
+
+def make_engine(url: str, pool_size: int) -> Engine:
+    """An engine for either database; `pool_size` is the number of threads that use it at once."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=pool_size)
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        pool_recycle=POOL_RECYCLE_S,
+        connect_args={"options": POSTGRESQL_OPTIONS, "connect_timeout": 5},
+    )
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late and loses updates
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+class Database:
+    """One process's access to the database; safe to share between its threads, not across a fork."""
+
+    def __init__(
+        self, url: str, pool_size: int = 10, on_hints: Callable[[Sequence[Hint]], None] | None = None
+    ) -> None:
+        self.engine = make_engine(url, pool_size)
+        self._reader = self.engine.execution_options(reads=True)
+        self._on_hints = on_hints
+
+    def transact(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run `work(session, …)` in one transaction and commit it, again where the database asks for that.
+
+        What the work returns stays readable after the commit. Hints it left are handed on once, after the commit.
+        """
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                return self._once(work, args, kwargs)
+            except DBAPIError as error:
+                if not left or not is_transient(error):
+                    raise
+            time.sleep(random.uniform(0, FIRST_PAUSE_S * 2 ** (TRIES - 1 - left)))
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+        with Session(self.engine, expire_on_commit=False) as session:
+            with session.begin():
+                result = work(session, *args, **kwargs)
+            hints = hints_of(session)
+        if hints and self._on_hints:
+            self._on_hints(hints)
+        return result
+
+    def read(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run `work(session, …)` in a transaction that writes nothing, which on SQLite waits for no writer."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            return work(session, *args, **kwargs)
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Whether the same unit of work may succeed when it is run again at once."""
+    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in TRANSIENT_SQLSTATES:
+        return True
+    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)

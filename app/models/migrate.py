@@ -1,0 +1,91 @@
+"""Brings a database to the schema this version needs: `python -m app.models.migrate`.
+
+Exit status 0 when the schema is current, 1 with one line on standard error when it cannot be made so.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from app.models.database import make_engine
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+class NewerSchema(Exception):
+    """The database was written by a newer version; going on could destroy what that version knows."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database is of a newer version of Build Server (schema {revision}, unknown here); "
+            "upgrade Build Server, or use another data directory"
+        )
+
+
+def upgrade(database_url: str) -> None:
+    """Apply every migration that is missing, each in a transaction. Nothing to do is fine. NewerSchema is raised."""
+    engine = make_engine(database_url, pool_size=1)
+    try:
+        with engine.begin() as connection:
+            refuse_newer(connection)
+            command.upgrade(_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def refuse_newer(connection: Connection) -> None:
+    """Raise NewerSchema where the database has a revision that this version has no migration for."""
+    current = schema_revision(connection)
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if current is not None and current not in known:
+        raise NewerSchema(current)
+
+
+def schema_revision(connection: Connection) -> str | None:
+    """The revision the database is at; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str:
+    """The revision this version needs."""
+    head = _scripts().get_current_head()
+    assert head is not None, "there is always a first migration"
+    return head
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def main() -> int:
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        print("buildserver: DATABASE_URL is not set; it names the database to migrate", file=sys.stderr)
+        return 1
+    try:
+        upgrade(url)
+    except NewerSchema as error:
+        print(f"buildserver: {error}", file=sys.stderr)
+        return 1
+    except OperationalError as error:
+        print(f"buildserver: the database cannot be used: {error.orig}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Step runs, the edges between them, their attempts, and what the attempts printed."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.domain.engine import Settlement
+from app.domain.vocabulary import FINAL_STEP_STATUSES, AttemptStatus, Reason, RunIf, StepStatus
+from app.models.base import ID_LENGTH, Base, UtcDateTime, WordType, final_when, new_id, one_of
+from app.models.build import belongs_to_build
+
+FINAL_ATTEMPT_STATUSES = frozenset(AttemptStatus) - {AttemptStatus.RUNNING}
+
+
+class StepRun(Base):
+    """One step in one build.
+
+    `definition` is the build's own copy of the step as it was posted; nothing changes it. `waiting_on` counts the
+    dependencies that are not settled, `worst` is the worst settlement among the others. `attempt` is the number of
+    the attempt that runs or may start next. READY rows are the outbox: `dispatched_at` says when a message for this
+    attempt was last sent, `redispatch_at` when to send another if nobody claims it.
+    """
+
+    __tablename__ = "step_runs"
+    __table_args__ = (
+        belongs_to_build(),
+        UniqueConstraint("build_id", "position"),
+        one_of("status", StepStatus),
+        one_of("reason", Reason),
+        one_of("worst", Settlement),
+        one_of("run_if", RunIf),
+        final_when("status", FINAL_STEP_STATUSES),
+        CheckConstraint("waiting_on >= 0", name="waiting_on_not_negative"),
+        CheckConstraint("attempt >= 1", name="attempt_from_one"),
+        CheckConstraint("status IN ('PENDING', 'SKIPPED', 'CANCELLED') OR waiting_on = 0", name="pending_while_waiting"),
+        Index(
+            "ix_step_runs_outbox",
+            "redispatch_at",
+            sqlite_where=text("status = 'READY'"),
+            postgresql_where=text("status = 'READY'"),
+        ),
+        Index(
+            "ix_step_runs_undispatched",
+            "build_id",
+            sqlite_where=text("status = 'READY' AND dispatched_at IS NULL"),
+            postgresql_where=text("status = 'READY' AND dispatched_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
+    build_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    project_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    position: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(String)
+    definition: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
+    image_url: Mapped[str] = mapped_column(String)
+    pool: Mapped[str] = mapped_column(String(63))
+    run_if: Mapped[RunIf] = mapped_column(WordType(RunIf))
+    allow_failure: Mapped[bool] = mapped_column(Boolean)
+    status: Mapped[StepStatus] = mapped_column(WordType(StepStatus))
+    reason: Mapped[Reason | None] = mapped_column(WordType(Reason))
+    waiting_on: Mapped[int] = mapped_column(Integer)
+    worst: Mapped[Settlement] = mapped_column(WordType(Settlement))
+    attempt: Mapped[int] = mapped_column(Integer, default=1)
+    runner: Mapped[str | None] = mapped_column(String)
+    exit_code: Mapped[int | None] = mapped_column(Integer)
+    ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dispatched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    redispatch_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dispatches: Mapped[int] = mapped_column(Integer, default=0)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StepEdge(Base):
+    """`downstream` depends on `upstream`; both are step runs of one build."""
+
+    __tablename__ = "step_edges"
+    __table_args__ = (Index(None, "downstream"),)
+
+    upstream: Mapped[str] = mapped_column(ForeignKey("step_runs.id"), primary_key=True)
+    downstream: Mapped[str] = mapped_column(ForeignKey("step_runs.id"), primary_key=True)
+
+
+class Attempt(Base):
+    """One try of a step run, from its claim on. At most one of a step run is live, and a final one never changes.
+
+    `deadline_at` is when the step's time limit is over, a grace for the runner's own report included;
+    `lease_expires_at` is when the runner counts as lost. Both are by the database's clock.
+    """
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        one_of("status", AttemptStatus),
+        one_of("reason", Reason),
+        final_when("status", FINAL_ATTEMPT_STATUSES),
+        Index(
+            "uq_attempts_live",
+            "step_run_id",
+            unique=True,
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+        Index(
+            "ix_attempts_lease",
+            "lease_expires_at",
+            sqlite_where=text("finished_at IS NULL"),
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
+
+    step_run_id: Mapped[str] = mapped_column(ForeignKey("step_runs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    status: Mapped[AttemptStatus] = mapped_column(WordType(AttemptStatus))
+    reason: Mapped[Reason | None] = mapped_column(WordType(Reason))
+    runner: Mapped[str | None] = mapped_column(String)
+    exit_code: Mapped[int | None] = mapped_column(Integer)
+    heartbeats: Mapped[bool] = mapped_column(Boolean)
+    lease_expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deadline_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class LogChunk(Base):
+    """Bytes an attempt printed, from `start` on; the chunks of an attempt join without gap or overlap."""
+
+    __tablename__ = "log_chunks"
+    __table_args__ = (ForeignKeyConstraint(["step_run_id", "attempt"], ["attempts.step_run_id", "attempts.number"]),)
+
+    step_run_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
+    start: Mapped[int] = mapped_column(Integer, primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

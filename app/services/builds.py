@@ -1,0 +1,153 @@
+"""Builds: laid out from a workflow when they are asked for, and read back."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.audit import AuditAction
+from app.domain.definition import StepDefinition
+from app.domain.engine import Settlement
+from app.domain.errors import Conflict, NotFound
+from app.domain.vocabulary import BuildStatus, StepStatus
+from app.models import Build, StepEdge, StepRun, Workflow
+from app.models.base import new_id
+from app.models.batches import batches
+from app.models.hints import PLAN, hint
+from app.services import audit, images, projects, workflows
+from app.services.pages import Page, page_of
+from app.services.trail import Trail
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a client asks for. A repeated request with the same idempotency key gets the build of the first one."""
+
+    workflow_id: str
+    repo_url: str | None = None
+    commit_hash: str | None = None
+    branch: str | None = None
+    commit_message: str | None = None
+    commit_author: str | None = None
+
+    def fingerprint(self) -> str:
+        """Equal for equal requests, whatever order their fields came in."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def create(session: Session, project_id: str, request: BuildRequest, idempotency_key: str | None = None) -> Build:
+    """A build with its step runs and edges, all copied from the workflow as it is now.
+
+    Nothing runs yet: a hint asks an orchestrator to plan it. One without steps is SUCCESS at once. The cost is that
+    of the workflow's steps and edges. NotFound for the project or the workflow; Conflict for a key used otherwise.
+    """
+    project = projects.get(session, project_id)
+    if earlier := _with_key(session, project.id, request, idempotency_key):
+        return earlier
+    workflow = workflows.get_of_project(session, request.workflow_id, project.id)
+    with Trail(session, actor="api") as trail:
+        build = _new_build(workflow, request, idempotency_key, trail)
+        try:
+            with session.begin_nested():
+                session.add(build)
+        except IntegrityError:
+            if earlier := _with_key(session, project.id, request, idempotency_key):
+                return earlier
+            raise
+        _lay_out(session, build, workflow)
+        trail.record(AuditAction.BUILD_CREATED, project.id, buildId=build.id, workflowId=workflow.id)
+        if build.status.is_final:
+            trail.record(AuditAction.BUILD_FINISHED, project.id, buildId=build.id, after=build.status)
+        else:
+            hint(session, PLAN, build.id)
+    return build
+
+
+def get(session: Session, build_id: str) -> Build:
+    """The build, or NotFound."""
+    build = session.get(Build, build_id)
+    if build is None:
+        raise NotFound("Build")
+    return build
+
+
+def list_for_project(session: Session, project_id: str, limit: int, offset: int) -> Page[Build]:
+    """A project's builds, newest first. The total is a count kept by the audit log, so it costs the same for any history."""
+    project = projects.get(session, project_id)
+    total = audit.count(session, project.id, AuditAction.BUILD_CREATED)
+    return page_of(session, select(Build).where(Build.project_id == project.id).order_by(Build.id.desc()), total, limit, offset)
+
+
+def lock(session: Session, build_id: str) -> Build:
+    """The build as it is now, held until the transaction ends: the first lock of whatever changes a build."""
+    query = select(Build).where(Build.id == build_id).with_for_update().execution_options(populate_existing=True)
+    build = session.scalars(query).one_or_none()
+    if build is None:
+        raise NotFound("Build")
+    return build
+
+
+def _with_key(session: Session, project_id: str, request: BuildRequest, key: str | None) -> Build | None:
+    if key is None:
+        return None
+    query = select(Build).where(Build.project_id == project_id, Build.idempotency_key == key)
+    build = session.scalars(query).one_or_none()
+    if build is not None and build.request_hash != request.fingerprint():
+        raise Conflict("this Idempotency-Key was used for another request; take a new one", "idempotency_key_reused")
+    return build
+
+
+def _new_build(workflow: Workflow, request: BuildRequest, key: str | None, trail: Trail) -> Build:
+    empty = not workflow.steps
+    return Build(
+        **asdict(request),
+        id=new_id(),
+        project_id=workflow.project_id,
+        status=BuildStatus.SUCCESS if empty else BuildStatus.PENDING,
+        open_steps=len(workflow.steps),
+        idempotency_key=key,
+        request_hash=request.fingerprint() if key else None,
+        created_at=trail.now,
+        planned_at=trail.now if empty else None,
+        started_at=trail.now if empty else None,
+        finished_at=trail.now if empty else None,
+    )
+
+
+def _lay_out(session: Session, build: Build, workflow: Workflow) -> None:
+    definitions = [StepDefinition.from_posted(step) for step in workflow.steps]
+    urls = images.urls_by_slug(session, (definition.image_slug for definition in definitions))
+    ids = {definition.name: new_id() for definition in definitions}
+    rows: list[dict[str, Any]] = [
+        {
+            "id": ids[definition.name],
+            "build_id": build.id,
+            "project_id": build.project_id,
+            "position": position,
+            "name": definition.name,
+            "definition": workflow.steps[position],
+            "image_url": urls[definition.image_slug],
+            "pool": definition.pool,
+            "run_if": definition.run_if,
+            "allow_failure": definition.allow_failure,
+            "status": StepStatus.PENDING,
+            "waiting_on": len(definition.depends_on),
+            "worst": Settlement.PASSED,
+            "attempt": 1,
+            "dispatches": 0,
+        }
+        for position, definition in enumerate(definitions)
+    ]
+    edges = [
+        {"upstream": ids[name], "downstream": ids[definition.name]}
+        for definition in definitions
+        for name in definition.depends_on
+    ]
+    for batch in batches(rows):
+        session.execute(insert(StepRun), batch)
+    for batch in batches(edges):
+        session.execute(insert(StepEdge), batch)

@@ -1,0 +1,73 @@
+"""How an attempt ends, whoever says so: the runner in its report, or the sweep when the runner is not heard of."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain.audit import AuditAction
+from app.domain.definition import StepDefinition
+from app.domain.engine import Settlement, settlement_of
+from app.domain.retry import may_retry
+from app.domain.transitions import StepEvent
+from app.domain.vocabulary import AttemptStatus, Reason, StepStatus
+from app.models import Attempt, Build, StepRun
+from app.models.hints import DISPATCH, hint
+from app.services import progress, steps
+from app.services.trail import Trail
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt went. A failure has a reason, a success has none."""
+
+    succeeded: bool
+    reason: Reason | None = None
+    exit_code: int | None = None
+
+
+def end(
+    trail: Trail, build: Build, run: StepRun, attempt: Attempt, outcome: Outcome, action: AuditAction
+) -> None:
+    """End a live attempt of a RUNNING step whose build is locked: it succeeds, fails, or the next attempt may start."""
+    attempt.status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
+    attempt.reason, attempt.exit_code, attempt.finished_at = outcome.reason, outcome.exit_code, trail.now
+    event = _event(run, outcome)
+    before = run.status
+    if event is StepEvent.RETRY:
+        _retry(trail, run)
+        hint(trail.session, DISPATCH, build.id)
+    else:
+        final = {"reason": outcome.reason, "exit_code": outcome.exit_code, "finished_at": trail.now}
+        steps.change(trail.session, run, event, **final)
+    record(trail, action, run, before, attempt=attempt.number, reason=outcome.reason, exitCode=outcome.exit_code)
+    if run.status.is_final:
+        settlement = settlement_of(run.status, run.allow_failure)
+        progress.settle(trail, build, run, settlement, None if settlement is Settlement.PASSED else outcome.reason)
+
+
+def record(trail: Trail, action: AuditAction, run: StepRun, before: StepStatus, **details: Any) -> None:
+    """One audit entry for a move of a step run."""
+    about = {"buildId": run.build_id, "stepId": run.id, "step": run.name, "attempt": run.attempt}
+    trail.record(action, run.project_id, **{**about, "before": before, "after": run.status, **details})
+
+
+def _event(run: StepRun, outcome: Outcome) -> StepEvent:
+    if outcome.reason is None:
+        return StepEvent.SUCCEED
+    policy = StepDefinition.from_posted(run.definition).retries
+    return StepEvent.RETRY if may_retry(run.attempt, outcome.reason, policy) else StepEvent.FAIL
+
+
+def _retry(trail: Trail, run: StepRun) -> None:
+    """The next attempt is as ready as the first one was."""
+    steps.change(
+        trail.session,
+        run,
+        StepEvent.RETRY,
+        attempt=run.attempt + 1,
+        runner=None,
+        started_at=None,
+        ready_at=trail.now,
+        dispatched_at=None,
+        redispatch_at=trail.now,
+        dispatches=0,
+    )

@@ -1,0 +1,138 @@
+"""Claims and leases: a runner takes an attempt, keeps it by heartbeats, and loses it when they stop."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.audit import AuditAction
+from app.domain.definition import StepDefinition
+from app.domain.errors import Conflict, NotFound
+from app.domain.transitions import BuildEvent, StepEvent
+from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus
+from app.models import Attempt, Build, StepRun
+from app.models.clock import database_now
+from app.services import endings, progress, steps
+from app.services.trail import Trail
+
+REPORT_GRACE_S = 15.0
+"""After a step's time limit the runner gets this long to kill what runs and to report it."""
+SWEEP_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class LeaseTimes:
+    """The server's settings: how long a heartbeat is good for, and the time limit of a step that names none."""
+
+    lease_s: float
+    step_timeout_s: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a runner gets: the step run, its attempt, how long the lease lasts and how long the step may take."""
+
+    run: StepRun
+    attempt: int
+    lease_s: float
+    timeout_s: int
+
+
+def claim(
+    session: Session, step_id: str, runner: str | None, attempt: int | None, heartbeats: bool, times: LeaseTimes
+) -> Claim:
+    """Take the current attempt of a READY step. The same runner asking twice gets the same answer.
+
+    A runner that sends no heartbeats holds its lease for the step's time limit. Conflict where it cannot be had.
+    """
+    build, run = steps.lock(session, step_id)
+    timeout_s = StepDefinition.from_posted(run.definition).timeout_s or times.step_timeout_s
+    lease_s = times.lease_s if heartbeats else timeout_s + REPORT_GRACE_S
+    if not _holds(session, run, runner, attempt):
+        _refuse_unless_ready(run, attempt)
+        with Trail(session, actor=runner or "runner") as trail:
+            take(trail, build, run, runner, lease_s, timeout_s, heartbeats)
+    return Claim(run, run.attempt, lease_s, timeout_s)
+
+
+def take(
+    trail: Trail, build: Build, run: StepRun, runner: str | None, lease_s: float, timeout_s: int, heartbeats: bool
+) -> Attempt:
+    """The claim itself, on a READY step of a locked build: a live attempt, the step RUNNING, the build at least that."""
+    before = run.status
+    attempt = Attempt(
+        step_run_id=run.id,
+        number=run.attempt,
+        status=AttemptStatus.RUNNING,
+        runner=runner,
+        heartbeats=heartbeats,
+        lease_expires_at=trail.now + timedelta(seconds=lease_s),
+        deadline_at=trail.now + timedelta(seconds=timeout_s + REPORT_GRACE_S),
+        started_at=trail.now,
+    )
+    trail.session.add(attempt)
+    steps.change(
+        trail.session, run, StepEvent.CLAIM, runner=runner, started_at=trail.now, finished_at=None, exit_code=None
+    )
+    endings.record(trail, AuditAction.STEP_CLAIMED, run, before, runner=runner)
+    if build.status is BuildStatus.PENDING:
+        progress.change_build(trail, build, BuildEvent.START)
+    return attempt
+
+
+def extend(session: Session, step_id: str, runner: str, attempt: int, lease_s: float) -> None:
+    """A heartbeat: the lease lasts `lease_s` from now. Conflict where the attempt is not this runner's any more."""
+    until = database_now(session) + timedelta(seconds=lease_s)
+    held = (
+        Attempt.step_run_id == step_id,
+        Attempt.number == attempt,
+        Attempt.runner == runner,
+        Attempt.finished_at.is_(None),
+    )
+    result = session.execute(update(Attempt).where(*held).values(lease_expires_at=until, heartbeats=True))
+    if steps.changed_rows(result) != 1:
+        steps.get(session, step_id)
+        raise Conflict(f"attempt {attempt} is not held by runner '{runner}'; stop working on it", "not_held")
+
+
+def overdue(session: Session) -> Sequence[tuple[str, int]]:
+    """Live attempts whose lease or time limit is over, by the database's clock; the longest overdue first."""
+    now = database_now(session)
+    late = or_(Attempt.lease_expires_at < now, Attempt.deadline_at < now)
+    query = select(Attempt.step_run_id, Attempt.number).where(Attempt.finished_at.is_(None), late)
+    rows = session.execute(query.order_by(Attempt.lease_expires_at).limit(SWEEP_LIMIT))
+    return [(row.step_run_id, row.number) for row in rows]
+
+
+def expire(session: Session, step_id: str, number: int) -> None:
+    """End an attempt that is overdue; one that ended or was extended meanwhile is left alone."""
+    build, run = steps.lock(session, step_id)
+    attempt = session.get(Attempt, (step_id, number), populate_existing=True)
+    if attempt is None:
+        raise NotFound("Attempt")
+    with Trail(session, actor="sweep") as trail:
+        timed_out = attempt.deadline_at < trail.now
+        if attempt.finished_at is None and (timed_out or attempt.lease_expires_at < trail.now):
+            reason = Reason.TIMEOUT if timed_out else Reason.LOST
+            endings.end(trail, build, run, attempt, endings.Outcome(False, reason), AuditAction.STEP_EXPIRED)
+
+
+def _holds(session: Session, run: StepRun, runner: str | None, attempt: int | None) -> bool:
+    """Whether this is the claim of a runner that has the attempt already, its first answer having been lost."""
+    if run.status is not StepStatus.RUNNING or runner is None or attempt not in (None, run.attempt):
+        return False
+    live = session.get(Attempt, (run.id, run.attempt), populate_existing=True)
+    return live is not None and live.runner == runner
+
+
+def _refuse_unless_ready(run: StepRun, attempt: int | None) -> None:
+    if attempt is not None and attempt != run.attempt:
+        raise Conflict(f"attempt {attempt} is not the current one; that is attempt {run.attempt}", "stale_attempt")
+    if run.status is StepStatus.PENDING:
+        raise Conflict(f"step '{run.name}' waits for steps it depends on", "dependencies_open")
+    if run.status is StepStatus.RUNNING:
+        raise Conflict(f"step '{run.name}' is being run by runner '{run.runner}'", "already_claimed")
+    if run.status.is_final:
+        raise Conflict(f"step '{run.name}' has ended: {run.status}", "already_final")
