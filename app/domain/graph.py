@@ -23,7 +23,6 @@ class Node:
     depends_on: Sequence[str]
 
 
-
 @dataclass(frozen=True)
 class GraphLimits:
     """How large a workflow may be; `max_edges` counts every name in every `dependsOn`."""
@@ -49,7 +48,9 @@ def _size_faults(nodes: Sequence[Node], limits: GraphLimits) -> Iterator[Fault]:
     if len(nodes) > limits.max_steps:
         yield Fault("steps", "too_many_steps", f"{len(nodes)} steps are more than the {limits.max_steps} allowed")
     if edges > limits.max_edges:
-        yield Fault("steps", "too_many_dependencies", f"{edges} dependencies are more than the {limits.max_edges} allowed")
+        yield Fault(
+            "steps", "too_many_dependencies", f"{edges} dependencies are more than the {limits.max_edges} allowed"
+        )
 
 
 def _duplicate_faults(nodes: Sequence[Node]) -> Iterator[Fault]:

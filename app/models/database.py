@@ -62,9 +62,7 @@ def _begin_sqlite(connection: Connection) -> None:
 class Database:
     """One process's access to the database; safe to share between its threads, not across a fork."""
 
-    def __init__(
-        self, url: str, pool_size: int = 10, on_hints: Callable[[Sequence[Hint]], None] | None = None
-    ) -> None:
+    def __init__(self, url: str, pool_size: int = 10, on_hints: Callable[[Sequence[Hint]], None] | None = None) -> None:
         self.engine = make_engine(url, pool_size)
         self._reader = self.engine.execution_options(reads=True)
         self._on_hints = on_hints

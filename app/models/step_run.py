@@ -46,7 +46,9 @@ class StepRun(Base):
         final_when("status", FINAL_STEP_STATUSES),
         CheckConstraint("waiting_on >= 0", name="waiting_on_not_negative"),
         CheckConstraint("attempt >= 1", name="attempt_from_one"),
-        CheckConstraint("status IN ('PENDING', 'SKIPPED', 'CANCELLED') OR waiting_on = 0", name="pending_while_waiting"),
+        CheckConstraint(
+            "status IN ('PENDING', 'SKIPPED', 'CANCELLED') OR waiting_on = 0", name="pending_while_waiting"
+        ),
         Index(
             "ix_step_runs_outbox",
             "redispatch_at",

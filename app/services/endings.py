@@ -24,9 +24,7 @@ class Outcome:
     exit_code: int | None = None
 
 
-def end(
-    trail: Trail, build: Build, run: StepRun, attempt: Attempt, outcome: Outcome, action: AuditAction
-) -> None:
+def end(trail: Trail, build: Build, run: StepRun, attempt: Attempt, outcome: Outcome, action: AuditAction) -> None:
     """End a live attempt of a RUNNING step whose build is locked: it succeeds, fails, or the next attempt may start."""
     attempt.status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
     attempt.reason, attempt.exit_code, attempt.finished_at = outcome.reason, outcome.exit_code, trail.now

@@ -68,5 +68,3 @@ def changed_rows(result: Any) -> int:
     """How many rows a statement changed."""
     assert isinstance(result, CursorResult)
     return result.rowcount
-
-

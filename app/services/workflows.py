@@ -29,9 +29,7 @@ def create(
         )
         session.add(workflow)
         session.flush()
-        trail.record(
-            AuditAction.WORKFLOW_CREATED, project.id, workflowId=workflow.id, name=name, steps=len(steps)
-        )
+        trail.record(AuditAction.WORKFLOW_CREATED, project.id, workflowId=workflow.id, name=name, steps=len(steps))
     return workflow
 
 

@@ -38,9 +38,7 @@ class BuildSchema(BaseSchema):
 class NewBuild(BaseSchema):
     """A build to create."""
 
-    workflow_id = Text(
-        required=True, validate=validate.Length(min=1), metadata={"description": "The workflow to run"}
-    )
+    workflow_id = Text(required=True, validate=validate.Length(min=1), metadata={"description": "The workflow to run"})
     commit_hash = Text(
         check=check_commit_hash,
         metadata={"description": "The commit to build: 7 to 64 hexadecimal digits; exactly this one is checked out"},
@@ -88,7 +86,9 @@ class StepRunSchema(BaseSchema):
     name = fields.String(metadata={"description": "The step's name"})
     status = word(StepStatus, "Where the step run stands")
     reason = word(Reason, "Why it is in its status")
-    attempt = fields.Integer(metadata={"description": "The number of the attempt that runs, ran last, or may start next"})
+    attempt = fields.Integer(
+        metadata={"description": "The number of the attempt that runs, ran last, or may start next"}
+    )
     depends_on = fields.List(fields.String(), metadata={"description": "The names of the steps it depends on"})
     image_slug = fields.String(metadata={"description": "The image it runs in"})
     pool = fields.String(metadata={"description": "The pool of runners that takes it"})

@@ -26,5 +26,3 @@ class ProjectQuery(BaseSchema):
     """Which projects."""
 
     account_id = Text(required=True, metadata={"description": "The account whose projects to list"})
-
-

@@ -83,7 +83,7 @@ class HeartbeatSchema(BaseSchema):
     """What the runner should do."""
 
     cancel = fields.Boolean(metadata={"description": "Whether to stop"})
-    lease_seconds = fields.Float(metadata={"description": "Until when the lease lasts, from now"})
+    lease_seconds = fields.Float(attribute="lease_s", metadata={"description": "Until when the lease lasts, from now"})
 
 
 class LogAppendQuery(BaseSchema):

@@ -38,7 +38,10 @@ class StepSchema(BaseSchema):
     """A step: a script, the image it runs in, and the steps that come before it."""
 
     name = Text(
-        required=True, trim=True, validate=NAME, metadata={"description": "What the step is called; unique in its workflow"}
+        required=True,
+        trim=True,
+        validate=NAME,
+        metadata={"description": "What the step is called; unique in its workflow"},
     )
     image_slug = Text(
         required=True,
@@ -47,10 +50,14 @@ class StepSchema(BaseSchema):
         metadata={"description": "The slug of the docker image the step runs in"},
     )
     depends_on = fields.List(
-        Text(trim=True), required=True, metadata={"description": "The names of the steps that must end before this one starts"}
+        Text(trim=True),
+        required=True,
+        metadata={"description": "The names of the steps that must end before this one starts"},
     )
     run_script = Text(
-        required=True, validate=validate.Length(min=1), metadata={"description": "The bash script that does the step's work"}
+        required=True,
+        validate=validate.Length(min=1),
+        metadata={"description": "The bash script that does the step's work"},
     )
     cache_dirs = fields.List(
         Text(check=check_cache_dir),
@@ -96,7 +103,9 @@ class WorkflowSchema(BaseSchema):
 class WorkflowDetailSchema(WorkflowSchema):
     """A workflow with its steps, as they were posted."""
 
-    steps = fields.List(fields.Dict(), metadata={"description": "The steps, in order and in the form they were posted in"})
+    steps = fields.List(
+        fields.Dict(), metadata={"description": "The steps, in order and in the form they were posted in"}
+    )
 
 
 class NewWorkflow(BaseSchema):

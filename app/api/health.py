@@ -1,0 +1,60 @@
+"""Whether the server is alive, and whether it can do its work."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, current_app, jsonify
+from marshmallow import fields
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.api.access import read
+from app.api.blueprint import Blueprint
+from app.api.schemas.base import BaseSchema
+from app.services import health
+
+blueprint = Blueprint("Health", __name__, description="Whether the server can do its work")
+
+
+class HealthSchema(BaseSchema):
+    """Alive."""
+
+    status = fields.String()
+
+
+class ReadinessSchema(HealthSchema):
+    """Each part, and what is wrong with it."""
+
+    checks = fields.Dict()
+
+
+@blueprint.get("/healthz")
+@blueprint.response(200, HealthSchema, description="The server is alive")
+def healthz() -> dict[str, str]:
+    """Say that the server is alive"""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+@blueprint.response(200, ReadinessSchema, description="Every part works")
+@blueprint.alt_response(503, schema=ReadinessSchema, description="A part does not work; `checks` says which and why")
+def readyz() -> Response:
+    """Say whether the server can do its work, part by part"""
+    checks = {"database": _database(), "broker": _broker()}
+    ready = all(check["ok"] for check in checks.values())
+    response = jsonify({"status": "ready" if ready else "unready", "checks": checks})
+    response.status_code = 200 if ready else 503
+    return response
+
+
+def _database() -> dict[str, Any]:
+    try:
+        wrong = read(health.schema_problem)
+    except SQLAlchemyError as error:
+        wrong = f"the database cannot be reached: {type(error).__name__}"
+    return {"ok": False, "message": wrong} if wrong else {"ok": True}
+
+
+def _broker() -> dict[str, Any]:
+    ping: Callable[[], str | None] = current_app.extensions["buildserver.broker_problem"]
+    wrong = ping()
+    return {"ok": False, "message": wrong} if wrong else {"ok": True}

@@ -1,0 +1,43 @@
+"""Step runs, their attempts and their logs."""
+
+from collections.abc import Sequence
+
+from flask import Response
+
+from app.api.access import read
+from app.api.blueprint import Blueprint
+from app.api.schemas.builds import AttemptSchema, LogQuery, StepRunSchema
+from app.models import Attempt, StepRun
+from app.services import logs, steps
+
+blueprint = Blueprint("Steps", __name__, url_prefix="/api/steps", description="Step runs")
+blueprint.path_id("stepId", "step_id", "Step")
+
+PLAIN_TEXT = {"type": "string", "format": "binary"}
+
+
+@blueprint.get("/<stepId>")
+@blueprint.response(200, StepRunSchema, description="The step run")
+@blueprint.errors(404)
+def get_step(step_id: str) -> StepRun:
+    """Show a step run"""
+    return read(steps.get, step_id)
+
+
+@blueprint.get("/<stepId>/attempts")
+@blueprint.response(200, AttemptSchema(many=True), description="Its attempts, oldest first")
+@blueprint.errors(404)
+def list_attempts(step_id: str) -> Sequence[Attempt]:
+    """List a step run's attempts"""
+    return read(steps.attempts, step_id)
+
+
+@blueprint.get("/<stepId>/log")
+@blueprint.arguments(LogQuery, location="query")
+@blueprint.response(200, PLAIN_TEXT, content_type="text/plain", description="What an attempt printed")
+@blueprint.errors(400, 404)
+def get_log(query: dict[str, int], step_id: str) -> Response:
+    """Show what a step run printed, byte for byte"""
+    response = Response(read(logs.read, step_id, query.get("attempt")), mimetype="text/plain")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

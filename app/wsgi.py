@@ -1,0 +1,39 @@
+"""Puts the API process together: settings, database, relay and application. `gunicorn 'app.wsgi:create()'`."""
+
+from flask import Flask
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.api.application import create_app
+from app.models.database import Database
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from tasks.celery_app import make_celery
+from tasks.relay import Relay
+
+PING_TIMEOUT_S = 1.0
+THREADS = 32
+"""As many database connections as gunicorn is given threads."""
+
+
+def create(settings: Settings | None = None) -> Flask:
+    """The application with everything it needs, from the environment unless settings are given."""
+    settings = settings or load_settings()
+    configure_logging(settings)
+    relay = Relay(make_celery(settings))
+    database = Database(settings.database_url, pool_size=THREADS, on_hints=relay.put)
+    return create_app(settings, database, BrokerCheck(settings.redis_url))
+
+
+class BrokerCheck:
+    """Asks the broker whether it is there, and waits no longer than PING_TIMEOUT_S for the answer."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = Redis.from_url(redis_url, socket_timeout=PING_TIMEOUT_S, socket_connect_timeout=PING_TIMEOUT_S)
+
+    def __call__(self) -> str | None:
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            return f"the broker cannot be reached: {error}"
+        return None

@@ -1,0 +1,37 @@
+"""A thread that asks for a sweep every few seconds, in every orchestrator; no beat process is needed."""
+
+import random
+import threading
+from collections.abc import Callable
+
+import structlog
+from kombu.exceptions import OperationalError
+
+log = structlog.get_logger(__name__)
+
+JITTER = 0.2
+"""Orchestrators started together drift apart by up to this share of the interval each time."""
+
+
+class Ticker:
+    """Calls `tick` every `interval_s`, until stopped; a broker that is away is waited for."""
+
+    def __init__(self, interval_s: float, tick: Callable[[], object]) -> None:
+        self._interval_s = interval_s
+        self._tick = tick
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Begin, at once with the first tick: what an earlier process left open is found on start."""
+        threading.Thread(target=self._run, name="sweep ticker", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._tick()
+            except OperationalError as error:
+                log.warning("broker unreachable; the sweep is asked for again", error=str(error))
+            self._stopped.wait(self._interval_s * random.uniform(1 - JITTER, 1 + JITTER))
