@@ -1,0 +1,86 @@
+"""Finds and signals every process below this one, whatever its session, group or environment.
+
+A process that became a subreaper inherits the orphans among its descendants, so nothing below it can leave: a daemon
+that forked twice is its child again. That makes "no child left" (ECHILD from waitpid) the proof that a tree is gone.
+Linux only; elsewhere `TRACEABLE` is false and the caller has the process group.
+
+Standard library only: runs without site-packages.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Iterable
+
+from worker.clock import clock
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+KILL_PATIENCE_S = 10.0  # SIGKILL works at once, but for a process stuck in the kernel or of another user
+_LOOK_AGAIN_S = 0.001
+
+TRACEABLE = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
+_libc = ctypes.CDLL(None)
+
+
+def become_subreaper() -> None:
+    if TRACEABLE:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Has the kernel kill this process when its parent dies; survives exec, not fork."""
+    if TRACEABLE:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    """The direct children of all threads of `pid`, zombies included; empty when it is gone.
+
+    For the caller's own pid nobody else can reap them, so each number stays theirs until the caller waits.
+    """
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children") as listed:
+                found += map(int, listed.read().split())
+    except OSError:  # gone meanwhile, or hidden from this user
+        pass
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Everything below `pid`, parents first: a snapshot, so call it again to see what was forked meanwhile."""
+    found = children(pid)
+    for below in found:  # grows while it is walked
+        found += children(below)
+    return found
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """Signals each process; those that are gone, or belong to another user, are left alone."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+
+def kill_children() -> None:
+    """Kills and reaps until this process has no child left, or for KILL_PATIENCE_S.
+
+    Only direct children: killing a parent makes its children ours for the next round, and the shorter the way from the
+    list to the signal, the sooner it meets a process that runs away by forking and exiting.
+    """
+    give_up_at = clock() + KILL_PATIENCE_S
+    while clock() < give_up_at:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        send(children(os.getpid()), signal.SIGKILL)
+        time.sleep(_LOOK_AGAIN_S)
