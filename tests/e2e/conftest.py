@@ -1,5 +1,6 @@
 """One system that the tests of a module share, where they only use it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from app.cli.addresses import free_port
 from tests.e2e.running import Running, running
 
-FIRST_PORT = 21_000
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+FIRST_PORT = 21_000 + 100 * WORKER
+"""Test processes that run side by side look for free ports in ranges of their own: two would find the same one."""
 
 
 @pytest.fixture

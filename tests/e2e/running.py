@@ -48,8 +48,8 @@ class Running:
         return self._output.read_text()
 
     def wait_ready(self) -> None:
-        until(lambda: self._said("is ready after") or self.process.poll() is not None, "the system is ready")
-        assert self._said("is ready after"), self.output
+        until(lambda: self._said("Server is ready after") or self.process.poll() is not None, "the system is ready")
+        assert self._said("Server is ready after"), self.output
 
     def url(self, name: str) -> str:
         """An address that it printed: `API`, `API docs` or `Flower`."""
