@@ -35,7 +35,9 @@ lint: tools  ## what check runs before the tests
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; fi
+	@if docker compose version >/dev/null 2>&1; then docker compose config --quiet; \
+	elif command -v docker-compose >/dev/null; then docker-compose config --quiet; \
+	else echo 'No docker compose here: its file is checked by the tests only'; fi
 
 format: tools  ## let ruff format and sort what it can
 	$(BIN)/ruff check --fix-only
