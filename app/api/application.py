@@ -57,6 +57,7 @@ def create_app(settings: Settings, database: Database, broker_problem: Callable[
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # flask's default provider has it, its base class has not
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
     app.extensions["buildserver.settings"] = settings
     app.extensions["buildserver.database"] = database
     app.extensions["buildserver.broker_problem"] = broker_problem
@@ -71,8 +72,8 @@ def _register(app: Flask, settings: Settings) -> None:
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", {"app_name": "Build Server API"}))
     app.add_url_rule("/", "root", lambda: redirect("/docs/"))
 
-    @app.before_request
-    def begin() -> None:
+    @app.url_value_preprocessor
+    def begin(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
         g.request_id = uuid4().hex
         g.began = time.monotonic()
         if request.path.endswith(COMPLETE_SUFFIX):

@@ -1,0 +1,64 @@
+"""Which step graphs are refused, and how that is said."""
+
+import networkx as nx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.graph import GraphLimits, Node, graph_faults
+
+LIMITS = GraphLimits(max_steps=10_000, max_edges=100_000)
+
+
+def faults(*nodes: Node) -> list[tuple[str, str]]:
+    return [(fault.path, fault.code) for fault in graph_faults(nodes, LIMITS)]
+
+
+def test_a_diamond_is_fine() -> None:
+    assert faults(Node("d", ["b", "c"]), Node("b", ["a"]), Node("c", ["a"]), Node("a", [])) == []
+
+
+def test_each_fault_says_where_it_is() -> None:
+    nodes = (Node("a", ["a"]), Node("b", ["a", "nope"]), Node("a", []))
+    assert faults(*nodes) == [
+        ("steps[2].name", "duplicate_name"),
+        ("steps[0].dependsOn[0]", "self_dependency"),
+        ("steps[1].dependsOn[1]", "unknown_dependency"),
+    ]
+
+
+def test_an_unknown_name_is_answered_with_the_one_that_was_meant() -> None:
+    (fault,) = graph_faults([Node("compile", []), Node("test", ["complie"])], LIMITS)
+    assert fault.message == "there is no step called 'complie'; did you mean 'compile'?"
+
+
+def test_a_cycle_is_spelled_out_in_the_order_of_dependence() -> None:
+    (fault,) = graph_faults([Node("a", ["b"]), Node("b", ["c"]), Node("c", ["a"])], LIMITS)
+    assert fault.code == "cycle"
+    around = fault.message.rpartition(": ")[2].split(" → ")
+    depends_on = {"a": "b", "b": "c", "c": "a"}
+    assert around[0] == around[-1]
+    assert all(depends_on[step] == following for step, following in zip(around, around[1:], strict=False))
+
+
+@given(st.lists(st.lists(st.integers(0, 7), unique=True, max_size=3), min_size=8, max_size=8))
+def test_a_graph_is_refused_exactly_when_it_has_a_cycle(needs: list[list[int]]) -> None:
+    nodes = [Node(str(i), [str(j) for j in need if j != i]) for i, need in enumerate(needs)]
+    oracle = nx.DiGraph((name, node.name) for node in nodes for name in node.depends_on)
+    assert bool(faults(*nodes)) == (not nx.is_directed_acyclic_graph(oracle))
+
+
+@pytest.mark.parametrize("shape", ["chain", "fan", "layers"])
+def test_ten_thousand_steps_need_no_recursion(shape: str) -> None:
+    size = 10_000
+    needs = {
+        "chain": lambda i: [str(i - 1)] if i else [],
+        "fan": lambda i: [] if i == 0 else ["0"] if i < size - 1 else [str(j) for j in range(1, size - 1)],
+        "layers": lambda i: [str(i - 100)] if i >= 100 else [],
+    }[shape]
+    assert faults(*(Node(str(i), needs(i)) for i in range(size))) == []
+
+
+def test_a_graph_over_the_limits_is_refused_before_it_is_looked_at() -> None:
+    (fault,) = graph_faults([Node("a", ["b"]), Node("b", ["a"])], GraphLimits(max_steps=1, max_edges=2))
+    assert fault.code == "too_many_steps"
