@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.domain.audit import AuditAction
 from app.domain.errors import Conflict
 from app.domain.vocabulary import AttemptStatus, StepStatus
-from app.models import Attempt, Build, StepRun
+from app.models import Attempt, StepRun
 from app.services import endings, leases, logs, steps
 from app.services.endings import Outcome
 from app.services.trail import Trail
