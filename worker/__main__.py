@@ -1,4 +1,7 @@
-"""Runs one step by hand: `python -m worker STEP_ID [--api-url URL]`. Exit status 0 when the step succeeded, 1 when it failed."""
+"""Runs one step by hand: `python -m worker STEP_ID [--api-url URL]`.
+
+Exit status 0 when the step succeeded, 1 when it failed, 2 when it could not be run.
+"""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""An attempt's folders: a workspace to build in, a home and a place for temporary files; nobody else may look inside."""
+"""An attempt's folders: a workspace, a home and a place for temporary files; nobody else may look inside."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""Every error as an HTTP answer: the one place where the domain's tree, werkzeug's errors and defects meet the contract."""
+"""Every error as an HTTP answer: the domain's tree, werkzeug's errors and defects, in the contract's shape."""
 
 from http import HTTPStatus
 from typing import Any

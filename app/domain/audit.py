@@ -1,4 +1,4 @@
-"""What an audit entry can be about: a closed vocabulary of dotted actions, the thing first and what happened to it last."""
+"""What an audit entry can be about: a closed vocabulary of dotted actions, `thing.happened`."""
 
 from app.domain.vocabulary import Word
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.domain.vocabulary import Reason
 
 LOST_ATTEMPTS = 3
-"""A step whose runner is lost gets this many attempts in all: the first runner may be broken, three are the step's fault."""
+"""In all, for a step whose runner is lost: the first runner may be broken, three are the step's fault."""
 
 RETRYABLE = frozenset({Reason.EXIT, Reason.TIMEOUT, Reason.LOST})
 """What a policy may name: another attempt at a wrong configuration would meet the same one."""

@@ -1,4 +1,4 @@
-"""The declarative base, the column types both databases share, and the constraints made from the domain's vocabularies."""
+"""The declarative base, the column types both databases share, and constraints from the domain's vocabularies."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

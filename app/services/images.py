@@ -14,7 +14,7 @@ from app.services.trail import Trail
 
 
 def create(session: Session, slug: str, image_url: str, public: bool) -> DockerImage:
-    """Register an image. Of two who want the same slug at once the database lets one through; Conflict for the other."""
+    """Register an image. Of two who want the same slug at once the database lets one through: Conflict."""
     with Trail(session, actor="api") as trail:
         image = DockerImage(slug=slug, image_url=image_url, public=public, created_at=trail.now)
         try:
@@ -37,5 +37,5 @@ def urls_by_slug(session: Session, slugs: Iterable[str]) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for batch in batches(sorted(set(slugs))):
         rows = session.execute(select(DockerImage.slug, DockerImage.image_url).where(DockerImage.slug.in_(batch)))
-        found.update({slug: url for slug, url in rows})
+        found.update((slug, url) for slug, url in rows)
     return found

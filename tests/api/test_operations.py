@@ -238,7 +238,7 @@ def test_the_audit_log_tells_every_move_and_filters(client: Client, project: str
     build_id = build(client, project, diamond)
     complete(client, steps(client, build_id)["a"]["id"], status="failed")
     page = client.get(f"/api/audit-logs?projectId={project}").body
-    assert [entry["action"] for entry in page["auditLogs"]][0] == "build.finished"
+    assert page["auditLogs"][0]["action"] == "build.finished"
     assert page["pagination"]["total"] == len(page["auditLogs"])
     assert client.get("/api/audit-logs?action=step.skipped").body["pagination"]["total"] == 3
     assert client.get("/api/audit-logs?action=nothing.known").body["auditLogs"] == []

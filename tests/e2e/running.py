@@ -106,9 +106,7 @@ def environment() -> dict[str, str]:
     """This process's environment without what would lead a system to another one's parts."""
     root = str(Path(__file__).parents[2])
     kept: Mapping[str, str] = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in FOREIGN and not name.startswith("BUILDSERVER_")
+        name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("BUILDSERVER_")
     }
     return {**kept, "PYTHONPATH": root}
 

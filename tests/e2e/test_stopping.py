@@ -26,9 +26,7 @@ steps:
 
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda number: number.name)
-def test_no_process_is_left_and_an_open_build_is_carried_on(
-    tmp_path: Path, port: int, ending: signal.Signals
-) -> None:
+def test_no_process_is_left_and_an_open_build_is_carried_on(tmp_path: Path, port: int, ending: signal.Signals) -> None:
     """`run` follows the build all the while, through the pause as well."""
     flag, data, flow = tmp_path / "flag", tmp_path / "data", tmp_path / "flow.yml"
     flow.write_text(WAITING.format(flag=flag))

@@ -51,7 +51,9 @@ def test_a_failing_build_is_exit_1_with_the_end_of_its_log(system: Running, tmp_
     answer = buildserver("run", path, "--server", system.url("API"), cwd=tmp_path)
     assert answer.returncode == 1, answer
     assert "  what went wrong" in answer.stdout.splitlines()
-    assert any(line.split() == ["FAILED", "only", *line.split()[2:4], "exit", "7"] for line in answer.stdout.splitlines())
+    assert any(
+        line.split() == ["FAILED", "only", *line.split()[2:4], "exit", "7"] for line in answer.stdout.splitlines()
+    )
 
 
 def test_json_builds_show_and_logs_tell_the_same(system: Running, tmp_path: Path) -> None:
@@ -97,7 +99,9 @@ def until_answering(system: Running) -> str:
 
 def test_a_second_one_on_the_same_data_is_refused(system: Running, port: int) -> None:
     line = one_refusal("up", "--data-dir", str(system.data_dir), "--port", str(port))
-    assert line.startswith(f"buildserver: {system.data_dir} is in use by `buildserver up` (process {system.process.pid})")
+    assert line.startswith(
+        f"buildserver: {system.data_dir} is in use by `buildserver up` (process {system.process.pid})"
+    )
 
 
 def test_a_port_in_use_is_refused_by_name(system: Running, tmp_path: Path) -> None:
@@ -122,7 +126,9 @@ def test_data_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path, po
     line = one_refusal("up", "--data-dir", str(data), "--port", str(port))
     assert "newer version" in line
     with sqlite3.connect(data / "buildserver.db") as database:
-        assert database.execute("select name from sqlite_master where type='table'").fetchall() == [("alembic_version",)]
+        assert database.execute("select name from sqlite_master where type='table'").fetchall() == [
+            ("alembic_version",)
+        ]
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["port is free", "port is taken"])

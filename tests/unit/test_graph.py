@@ -1,5 +1,7 @@
 """Which step graphs are refused, and how that is said."""
 
+from itertools import pairwise
+
 import networkx as nx
 import pytest
 from hypothesis import given
@@ -38,7 +40,7 @@ def test_a_cycle_is_spelled_out_in_the_order_of_dependence() -> None:
     around = fault.message.rpartition(": ")[2].split(" → ")
     depends_on = {"a": "b", "b": "c", "c": "a"}
     assert around[0] == around[-1]
-    assert all(depends_on[step] == following for step, following in zip(around, around[1:], strict=False))
+    assert all(depends_on[step] == following for step, following in pairwise(around))
 
 
 @given(st.lists(st.lists(st.integers(0, 7), unique=True, max_size=3), min_size=8, max_size=8))

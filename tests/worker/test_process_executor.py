@@ -1,0 +1,110 @@
+"""Commands run as process trees that can be ended whole, with real processes that do not want to end."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.wait import eventually
+from worker.clock import clock
+from worker.keeper import Order
+from worker.lease import Halt, Lease
+from worker.process_executor import Cause, Ending, ProcessExecutor
+from worker.zygote_client import ZygoteClient
+
+LONG_S = 60.0
+STUBBORN = "trap '' TERM; (trap '' TERM; exec setsid sleep 1000) & touch started; sleep 1000"
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ProcessExecutor]:
+    zygote = ZygoteClient()
+    yield ProcessExecutor(zygote)
+    zygote.close()
+
+
+class Execution:
+    """A command of a test's own folder, and what became of it."""
+
+    def __init__(self, executor: ProcessExecutor, folder: Path) -> None:
+        self.executor, self.folder = executor, folder
+        self.output = b""
+        self.lease = Lease(clock() + LONG_S)
+
+    def run(self, script: str, limit_s: float = LONG_S, grace_s: float = 0.2) -> Ending:
+        order = Order(
+            argv=["/bin/bash", "-c", script],
+            cwd=str(self.folder),
+            environ={"PATH": os.environ["PATH"], "MARK": str(self.folder)},
+            limit_at=clock() + limit_s,
+            grace_s=grace_s,
+        )
+        return self.executor.execute(order, self.lease, self.take)
+
+    def take(self, content: bytes) -> None:
+        self.output += content
+
+    def left(self) -> list[str]:
+        mark = f"MARK={self.folder}".encode()
+        return [pid for pid in filter(str.isdigit, os.listdir("/proc")) if mark in environ_of(pid)]
+
+
+def environ_of(pid: str) -> bytes:
+    try:
+        return Path("/proc", pid, "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture
+def execution(executor: ProcessExecutor, tmp_path: Path) -> Execution:
+    return Execution(executor, tmp_path)
+
+
+def test_output_is_taken_as_bytes_and_the_exit_status_is_the_commands(execution: Execution) -> None:
+    ending = execution.run(r"printf 'a\377\000b'; exit 3")
+    assert (ending, execution.output) == (Ending(Cause.ITSELF, 3), b"a\xff\0b")
+
+
+def test_a_signal_shows_as_a_shell_shows_it(execution: Execution) -> None:
+    assert execution.run("kill -KILL $$") == Ending(Cause.ITSELF, 137)
+
+
+def test_all_of_a_large_output_arrives(execution: Execution) -> None:
+    execution.run("head -c 20000000 /dev/zero")
+    assert len(execution.output) == 20_000_000
+
+
+def test_at_the_time_limit_nothing_is_left_of_a_tree_that_ignores_sigterm(execution: Execution) -> None:
+    assert execution.run(STUBBORN, limit_s=1.0).cause is Cause.TIMEOUT
+    assert execution.left() == []
+
+
+def test_a_halt_ends_the_whole_tree(execution: Execution) -> None:
+    def halt() -> None:
+        eventually((execution.folder / "started").exists, 10, "the command has started")
+        execution.lease.halt(Halt.SHUTDOWN, 0.2)
+
+    threading.Thread(target=halt).start()
+    assert execution.run(STUBBORN).cause is Cause.HALT
+    assert execution.left() == []
+
+
+def test_a_lease_that_is_not_extended_ends_the_tree(execution: Execution) -> None:
+    execution.lease.extend(clock() + 0.5)
+    assert execution.run(STUBBORN).cause is Cause.HALT
+    assert execution.lease.halted is Halt.EXPIRED
+    assert execution.left() == []
+
+
+def test_what_a_command_leaves_in_the_background_ends_with_it(execution: Execution) -> None:
+    assert execution.run("setsid sleep 1000 & exit 0") == Ending(Cause.ITSELF, 0)
+    assert execution.left() == []
+
+
+def test_the_command_sees_only_the_environment_it_is_given(execution: Execution) -> None:
+    execution.run("env; cat /proc/$PPID/environ")
+    names = {line.partition(b"=")[0] for line in execution.output.splitlines()}
+    assert names == {b"PATH", b"MARK", b"PWD", b"SHLVL", b"_"}
