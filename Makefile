@@ -68,7 +68,7 @@ LOCK_WORDS := --quiet --universal --python-version 3.11 --generate-hashes --no-e
 			"(Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; \
 	else \
 		echo "Build Server needs Python 3.11 or newer;" \
-			"found: $$(python3 --version 2>&1 || echo none)" >&2; exit 1; \
+			"found: $$(python3 --version 2>/dev/null || echo none)" >&2; exit 1; \
 	fi
 
 .venv/installed: .venv/created requirements.lock setup.cfg pyproject.toml
