@@ -1,5 +1,6 @@
 """The compose file and the Dockerfile speak of what exists: programs, modules, settings, ports. No daemon is needed."""
 
+import configparser
 import importlib.util
 import re
 import shutil
@@ -120,5 +121,7 @@ def test_the_image_is_pinned_by_the_lock_and_runs_without_root() -> None:
 
 def test_what_the_dockerfile_needs_is_let_into_its_context() -> None:
     let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    packages = {folder.name for folder in ROOT.iterdir() if (folder / "__init__.py").exists()} - {"tests"}
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    packages = {name for name in setup["options.packages.find"]["include"].split() if "." not in name}
     assert packages | {"requirements.lock", "setup.cfg", "pyproject.toml"} <= let_in
