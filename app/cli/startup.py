@@ -36,9 +36,10 @@ class Part:
 class Startup:
     """The wait for one system. Make it before the system starts, as it reads only what the logs gain from then on."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, began: float) -> None:
+        """`began` is when the person started waiting, by the monotonic clock; times are counted from there."""
         self._plan = plan
-        self._began = time.monotonic()
+        self._began = began
         self._supervisor_log = LogTail(plan.directory.logs / "supervisord.log")
         self._exits: dict[str, int] = {}
         self.parts = self._make_parts()

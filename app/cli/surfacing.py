@@ -6,7 +6,7 @@ Builds come from the audit log, the rest from the programs' logs as they grow. E
 import json
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -44,7 +44,7 @@ def watch_until_stopped(system: System, out: Console) -> None:
 
 
 def print_timed(out: Console, text: Text) -> None:
-    out.print(Text(f"{datetime.now():%H:%M:%S} ", style="dim"), text, soft_wrap=True)
+    out.print(Text(f"{datetime.now(UTC).astimezone():%H:%M:%S} ", style="dim"), text, soft_wrap=True)
 
 
 def surfaced(program: str, line: str) -> Iterator[Text]:

@@ -6,6 +6,7 @@ shows is short; everything else is in the data directory's logs.
 
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,13 +66,14 @@ def environment_with(wishes: Mapping[str, object]) -> dict[str, str]:
 @contextmanager
 def running_system(environ: Mapping[str, str], settings: Settings, out: Console) -> Iterator[System]:
     """A system that is ready, and is stopped at the end, however the end comes."""
+    began = time.monotonic()
     refuse_open_network(settings)
     with stoppable(), DataDirectory(settings.data_dir).claimed() as lock:
         require_free(settings.host, settings.port)
         with DataDirectory(settings.data_dir).socket_folder() as sockets:
             plan = make_plan(environ, free_port("127.0.0.1", settings.port + FLOWER_OFFSET), sockets)
             migrate(plan)
-            startup = Startup(plan)
+            startup = Startup(plan, began)
             with System(plan, lock) as system:
                 with StartupDisplay(out) as display:
                     ready_after_s = startup.wait(system, display.show)
