@@ -5,18 +5,19 @@ from datetime import UTC, datetime
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from app.cli.answers import Build, Project
 from app.cli.client import ApiClient
 from app.cli.errors import ExitStatus, UsageFault
 from app.cli.field_readers import did_you_mean
-from app.cli.options import connect, console, json_option, server_option
+from app.cli.options import connect, console, json_option, print_line, server_option
 from app.cli.submit import LOCAL_ACCOUNT
-from app.cli.wording import age, duration, one_line, origin
+from app.cli.wording import age, cropped, duration, origin
 from app.domain.vocabulary import BuildStatus
 
+PROJECT_WIDTH = 24
+STATUS = 1  # the column
 STATUS_STYLES: dict[str, str] = {
     BuildStatus.PENDING: "yellow",
     BuildStatus.RUNNING: "cyan",
@@ -44,29 +45,19 @@ def builds(project: str | None, limit: int, server: str | None, as_json: bool) -
 
 
 def print_builds(out: Console, found: list[Build], projects: dict[str, Project]) -> None:
-    """A table on a terminal, tab-separated lines without headings elsewhere."""
+    """Aligned columns on a terminal, tab-separated ones elsewhere. The first is the whole id, to be copied."""
     now = datetime.now(UTC)
-    if not found:
+    rows = [_cells(build, projects, now) for build in found]
+    if not rows:
         out.print(Text("no builds yet: make one with `buildserver run FILE.yml`", style="dim"), soft_wrap=True)
-    elif out.is_terminal:
-        out.print(_table(found, projects, now))
-    else:
-        for build in found:
-            click.echo("\t".join(_cells(build, projects, now)))
-
-
-def _table(found: list[Build], projects: dict[str, Project], now: datetime) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("build", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("took", no_wrap=True)
-    table.add_column("when", no_wrap=True)
-    table.add_column("project", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("source", no_wrap=True, overflow="ellipsis", ratio=1)
-    for build in found:
-        identifier, status, *others = _cells(build, projects, now)
-        table.add_row(identifier, Text(status, style=STATUS_STYLES.get(status, "default")), *others)
-    return table
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        if out.is_terminal:
+            cells = [Text(f"{cell:<{width}}") for cell, width in zip(row, widths, strict=True)]
+            cells[STATUS].stylize(STATUS_STYLES.get(row[STATUS], "default"))
+            print_line(out, *cells)
+        else:
+            click.echo("\t".join(row))
 
 
 def _cells(build: Build, projects: dict[str, Project], now: datetime) -> list[str]:
@@ -76,7 +67,7 @@ def _cells(build: Build, projects: dict[str, Project], now: datetime) -> list[st
         build.status,
         duration(elapsed_s) if elapsed_s is not None else "",
         age(build.created_at, now),
-        one_line(projects[build.project_id].name),
+        cropped(projects[build.project_id].name, PROJECT_WIDTH),
         origin(build),
     ]
 

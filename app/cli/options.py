@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from app.cli.client import ApiClient
 from config.settings import Settings, load_settings
@@ -26,6 +27,21 @@ def connect(server: str | None) -> tuple[ApiClient, Settings]:
     """The client for the server that was asked for, and the settings that say which one is the default."""
     settings = load_settings()
     return ApiClient(server or settings.api_url), settings
+
+
+def print_line(out: Console, *parts: Text) -> None:
+    """One line: on a terminal what does not fit is cropped, elsewhere the line is as long as it is."""
+    line = Text("  ").join(parts)
+    line.rstrip()
+    if out.is_terminal:
+        out.print(line, no_wrap=True, overflow="ellipsis")
+    else:
+        out.print(line, soft_wrap=True)
+
+
+def heading(title: str, beside: str) -> list[Text]:
+    """A bold title, and beside it what is less important."""
+    return [Text(title, style="bold"), *([Text(beside, style="dim")] if beside else [])]
 
 
 def console(to_stderr: bool = False) -> Console:

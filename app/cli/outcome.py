@@ -9,6 +9,7 @@ from rich.text import Text
 from app.cli.answers import Build, StepRun
 from app.cli.client import ApiClient
 from app.cli.errors import ExitStatus
+from app.cli.options import print_line
 from app.cli.wording import duration, one_line, printable
 from app.domain.vocabulary import BuildStatus, StepStatus
 
@@ -21,6 +22,8 @@ def print_outcome(console: Console, client: ApiClient, build: Build, default_ser
     failed = [step for step in build.steps if step.status == StepStatus.FAILED]
     for step in failed[:LOGS_SHOWN]:
         print_log_tail(console, client, build, step, default_server)
+    if failed:
+        console.print()
     elapsed_s = build.elapsed_s(datetime.now(UTC)) or 0.0
     succeeded = build.status == BuildStatus.SUCCESS
     style = "bold green" if succeeded else "bold red"
@@ -33,11 +36,12 @@ def print_log_tail(console: Console, client: ApiClient, build: Build, step: Step
     lines = printable(client.step_log(step.id).decode(errors="replace")).splitlines()
     tail = lines[-TAIL_LINES:]
     heading = f"the last {len(tail)} of {len(lines)} lines" if len(lines) > len(tail) else "its log"
-    console.print(Text(f"\n── {one_line(step.name)}: {heading}", style="bold"), soft_wrap=True)
+    console.print()
+    print_line(console, Text(f"── {one_line(step.name)}: {heading}", style="bold"))
     for line in tail or ["(it printed nothing)"]:
         console.print(Text(f"  {line}"), soft_wrap=True)
     command = command_line(client, default_server, "logs", build.id, step.name)
-    console.print(Text(f"── all of it: {command}\n", style="dim"), soft_wrap=True)
+    console.print(Text(f"── all of it: {command}", style="dim"), soft_wrap=True)
 
 
 def command_line(client: ApiClient, default_server: str, *arguments: str) -> str:

@@ -95,7 +95,8 @@ def _worker(name: str, queue: str, pool: str, concurrency: int) -> str:
 
 
 def _flower(port: int) -> str:
-    return _python("celery", "-A", "tasks.orchestrator", "flower", "--address=127.0.0.1", f"--port={port}")
+    """It watches events only; of the two applications the runner's is the one without a database."""
+    return _python("celery", "-A", "tasks.runner", "flower", "--address=127.0.0.1", f"--port={port}")
 
 
 def _python(module: str, *arguments: str) -> str:

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.cli.answers import Build, StepRun
-from app.cli.wording import GLYPHS, STYLES, duration, one_line, why
+from app.cli.options import print_line
+from app.cli.wording import GLYPHS, STYLES, cropped, duration, one_line, why
 from app.domain.vocabulary import StepStatus
 
 NAME_WIDTH = 40
@@ -50,7 +51,7 @@ class Progress:
         fresh = [step for step in build.steps if step.final and step.id not in self._settled]
         for step in sorted(fresh, key=lambda step: step.finished_at or now):
             self._settled.add(step.id)
-            self._console.print(step_line(step, width, now, plain=not self._console.is_terminal), soft_wrap=True)
+            print_line(self._console, step_line(step, width, now, plain=not self._console.is_terminal))
         if self._live:
             self._live.update(self._running(build, width, now), refresh=True)
 
@@ -62,31 +63,25 @@ class Progress:
         shown = running[: max(1, self._console.height - LIVE_LINES_SPARED)]
         rows = Table.grid(padding=(0, 1))
         for step in shown:
-            rows.add_row(Spinner("dots", style="cyan"), step_text(step, width, now))
+            rows.add_row(Spinner("dots", style="cyan"), step_text(step, cropped(step.name, width), width, now))
         return Group(rows, Text(standing(build, len(running) - len(shown), now), style="dim"))
-
-
-def heading(title: str, beside: str) -> Text:
-    """A bold title, and beside it what is less important."""
-    line = Text(title, style="bold")
-    return line.append(f"  {beside}", style="not bold dim") if beside else line
 
 
 def step_line(step: StepRun, width: int, now: datetime, plain: bool) -> Text:
     """One settled step: a glyph and colour on a terminal, the status word where the output is plain."""
     if plain:
-        return Text(f"{step.status:<{STATUS_WIDTH}}  {step_text(step, width, now)}".rstrip())
+        return Text(f"{step.status:<{STATUS_WIDTH}}  {step_text(step, one_line(step.name), width, now)}".rstrip())
     line = Text(f"{GLYPHS.get(step.status, '?')} ", style=STYLES.get(step.status, "default"))
-    line.append_text(step_text(step, width, now))
+    line.append_text(step_text(step, cropped(step.name, width), width, now))
     line.rstrip()
     return line
 
 
-def step_text(step: StepRun, width: int, now: datetime) -> Text:
+def step_text(step: StepRun, name: str, width: int, now: datetime) -> Text:
     """Name, duration and reason, in columns."""
     elapsed_s = step.elapsed_s(now)
     took = "" if elapsed_s is None else duration(elapsed_s)
-    line = Text(f"{one_line(step.name):<{width}}", style="default")
+    line = Text(f"{name:<{width}}", style="default")
     line.append(f"  {took:>{DURATION_WIDTH}}", style="dim")
     line.append(f"  {why(step)}", style="dim")
     return line

@@ -12,9 +12,9 @@ from app.cli.client import ApiClient
 from app.cli.errors import ExitStatus
 from app.cli.follow import follow
 from app.cli.git_source import Source, find_source
-from app.cli.options import connect, console, json_option, server_option
+from app.cli.options import connect, console, heading, json_option, print_line, server_option
 from app.cli.outcome import command_line, print_outcome
-from app.cli.progress import Progress, heading
+from app.cli.progress import Progress
 from app.cli.submit import submit
 from app.cli.wording import one_line, origin
 from app.cli.workflow_file import NAME_LENGTH, read_workflow_file
@@ -52,8 +52,8 @@ def run(
 
 
 def print_heading(out: Console, build: Build, title: str, source: Source | None) -> None:
-    out.print(heading(one_line(title), origin(build)), soft_wrap=True)
-    out.print(Text(f"build {build.id}", style="dim"), soft_wrap=True)
+    print_line(out, *heading(one_line(title), origin(build)))
+    print_line(out, Text(f"build {build.id}", style="dim"))
     if source and source.uncommitted:
         note = "uncommitted changes are not part of the build: it is made from the commit"
         out.print(Text(note, style="yellow"), soft_wrap=True)

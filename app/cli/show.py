@@ -10,9 +10,9 @@ from rich.text import Text
 from app.cli.answers import Build, StepRun
 from app.cli.client import ApiClient
 from app.cli.errors import ExitStatus
-from app.cli.options import connect, console, json_option, server_option
+from app.cli.options import connect, console, heading, json_option, print_line, server_option
 from app.cli.outcome import print_outcome
-from app.cli.progress import heading, name_width, standing, step_line
+from app.cli.progress import name_width, standing, step_line
 from app.cli.wording import duration, one_line, origin
 
 
@@ -43,11 +43,11 @@ def print_steps(out: Console, client: ApiClient, build: Build) -> None:
     """The build's origin, then its steps in the workflow's order, earlier attempts below their step."""
     now = datetime.now(UTC)
     width = name_width(build, out.width)
-    out.print(heading(f"build {build.id}", origin(build)), soft_wrap=True)
+    print_line(out, *heading(f"build {build.id}", origin(build)))
     for step in build.steps:
-        out.print(step_line(step, width, now, plain=not out.is_terminal), soft_wrap=True)
+        print_line(out, step_line(step, width, now, plain=not out.is_terminal))
         for line in _earlier_attempts(client, step):
-            out.print(Text(line, style="dim"), soft_wrap=True)
+            print_line(out, Text(line, style="dim"))
 
 
 def _earlier_attempts(client: ApiClient, step: StepRun) -> list[str]:

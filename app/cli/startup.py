@@ -14,7 +14,7 @@ from urllib3.exceptions import HTTPError
 from app.cli.client import ApiClient
 from app.cli.errors import StartupFailed
 from app.cli.log_tail import LogTail
-from app.cli.system import Plan, System
+from app.cli.system import Plan, System, migrate
 
 DEADLINE_S = 60.0
 POLL_S = 0.05
@@ -34,18 +34,26 @@ class Part:
 
 
 class Startup:
-    """The wait for one system. Make it before the system starts, as it reads only what the logs gain from then on."""
+    """The wait for one system. It reads only what the logs gain from the time it was made."""
 
     def __init__(self, plan: Plan, began: float) -> None:
         """`began` is when the person started waiting, by the monotonic clock; times are counted from there."""
         self._plan = plan
         self._began = began
         self._supervisor_log = LogTail(plan.directory.logs / "supervisord.log")
+        self._migrated = False
         self._exits: dict[str, int] = {}
         self.parts = self._make_parts()
 
-    def wait(self, system: System, show: Callable[[list[Part]], None]) -> float:
-        """Return the seconds it took. `show` is called again and again. Raises StartupFailed with the culprit's log."""
+    def bring_up(self, system: System, show: Callable[[list[Part]], None]) -> float:
+        """Migrate, start and wait; `show` is called again and again. Returns the seconds since the beginning.
+
+        Raises StartupFailed with the end of the culprit's log, UsageFault where the database cannot be used.
+        """
+        show(self.parts)
+        migrate(self._plan)
+        self._migrated = True
+        system.start()
         while True:
             for part in self.parts:
                 if part.ready_after_s is None and part.is_ready():
@@ -60,13 +68,14 @@ class Startup:
         logs = self._plan.directory.logs
         client, flower = ApiClient(self._plan.url), f"{self._plan.flower_url}/healthcheck"
         parts = [
+            Part("database", lambda: self._migrated),
             Part("api", client.ready),
             Part("orchestrator", _line_seen(LogTail(logs / "orchestrator.log"), WORKER_READY)),
             Part("runner", _line_seen(LogTail(logs / "runner.log"), WORKER_READY)),
             Part("flower", lambda: _answers(flower), needed=False),
         ]
         redis = self._plan.redis_socket
-        return [Part("redis", lambda: _pongs(redis)), *parts] if redis is not None else parts
+        return [*parts[:1], Part("redis", lambda: _pongs(redis)), *parts[1:]] if redis is not None else parts
 
     def _check(self, system: System) -> None:
         for line in self._supervisor_log.new_lines():

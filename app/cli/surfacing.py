@@ -16,6 +16,7 @@ from app.cli.build_feed import BuildFeed
 from app.cli.client import ApiClient
 from app.cli.errors import StartupFailed
 from app.cli.log_tail import LogTail
+from app.cli.options import print_line
 from app.cli.system import System
 from app.cli.wording import one_line
 
@@ -44,7 +45,7 @@ def watch_until_stopped(system: System, out: Console) -> None:
 
 
 def print_timed(out: Console, text: Text) -> None:
-    out.print(Text(f"{datetime.now(UTC).astimezone():%H:%M:%S} ", style="dim"), text, soft_wrap=True)
+    print_line(out, Text(f"{datetime.now(UTC).astimezone():%H:%M:%S}", style="dim"), text)
 
 
 def surfaced(program: str, line: str) -> Iterator[Text]:

@@ -95,6 +95,9 @@ class System:
         self._supervisor: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        return self
+
+    def start(self) -> None:
         """Start the supervisor in a session of its own, so that a terminal's Ctrl-C reaches `up` alone."""
         config = self.plan.directory.run / "supervisord.conf"
         config.write_text(supervisor_config(self._programs(), self.plan.directory))
@@ -107,7 +110,6 @@ class System:
             stderr=(self.plan.directory.logs / "supervisord.err").open("wb"),
             start_new_session=True,
         )
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

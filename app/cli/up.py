@@ -21,7 +21,7 @@ from app.cli.options import console
 from app.cli.startup import Startup
 from app.cli.startup_display import StartupDisplay, print_addresses
 from app.cli.surfacing import watch_until_stopped
-from app.cli.system import System, make_plan, migrate, refuse_open_network
+from app.cli.system import System, make_plan, refuse_open_network
 from config.settings import Settings, load_settings
 
 FLOWER_OFFSET = 1
@@ -72,11 +72,10 @@ def running_system(environ: Mapping[str, str], settings: Settings, out: Console)
         require_free(settings.host, settings.port)
         with DataDirectory(settings.data_dir).socket_folder() as sockets:
             plan = make_plan(environ, free_port("127.0.0.1", settings.port + FLOWER_OFFSET), sockets)
-            migrate(plan)
             startup = Startup(plan, began)
             with System(plan, lock) as system:
                 with StartupDisplay(out) as display:
-                    ready_after_s = startup.wait(system, display.show)
+                    ready_after_s = startup.bring_up(system, display.show)
                 print_addresses(out, plan, ready_after_s)
                 try:
                     yield system

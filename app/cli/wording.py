@@ -65,6 +65,12 @@ def duration(seconds: float) -> str:
     return f"{int(seconds // HOUR_S)} h {int(seconds % HOUR_S // MINUTE_S):02} min"
 
 
+def cropped(text: str, width: int) -> str:
+    """The text in one line of at most that width; what does not fit gives way to an ellipsis."""
+    line = one_line(text)
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
 def age(moment: datetime, now: datetime) -> str:
     """How long ago, in the one unit that matters."""
     seconds = max(0.0, (now - moment).total_seconds())
@@ -76,9 +82,7 @@ def age(moment: datetime, now: datetime) -> str:
 
 def why(step: StepRun) -> str:
     """What the status alone does not say of a step run; empty where there is nothing to add."""
-    if step.exit_code:
-        return f"exit {step.exit_code}"
-    words = REASON_WORDS.get(step.reason, one_line(step.reason or ""))
+    words = f"exit {step.exit_code}" if step.exit_code else REASON_WORDS.get(step.reason, one_line(step.reason or ""))
     tries = f"attempt {step.attempt}" if step.attempt > 1 else ""
     return ", ".join(part for part in (words, tries) if part)
 
