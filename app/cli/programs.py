@@ -82,7 +82,7 @@ def _api(settings: Settings) -> str:
     return _python(
         "gunicorn",
         *("--bind", f"{host}:{settings.port}", "--worker-class", "gthread", "--threads", str(API_THREADS)),
-        *("--graceful-timeout", str(API_GRACE_S), "app.wsgi:create()"),
+        *("--graceful-timeout", str(API_GRACE_S), "--no-control-socket", "app.wsgi:create()"),
     )
 
 

@@ -49,13 +49,13 @@ def print_timed(out: Console, text: Text) -> None:
 
 
 def surfaced(program: str, line: str) -> Iterator[Text]:
-    """What a person should see of one log line; mostly nothing."""
+    """What a person should see of one log line; mostly nothing. Flower warns of every worker that is busy."""
     if program == "supervisord":
         yield from _restarts(line)
         return
     entry = _entry(line)
     level = entry.get("level", "")
-    if level in LEVEL_STYLES:
+    if level in LEVEL_STYLES and not (program == "flower" and level == "warning"):
         yield Text(f"{program}: {one_line(str(entry.get('event', '')))}", style=LEVEL_STYLES[level])
 
 

@@ -39,6 +39,7 @@ def test_a_log_that_comes_later_or_is_rotated_is_read_from_its_beginning(tmp_pat
         ("api", json.dumps({"level": "info", "event": "request"}), []),
         ("api", json.dumps({"level": "warning", "event": "disk\nfull"}), ["api: disk full"]),
         ("runner", json.dumps({"level": "error", "event": "\x1b[2Jlost"}), ["runner: lost"]),
+        ("flower", json.dumps({"level": "warning", "event": "Inspect method conf failed"}), []),
         ("api", "no json at all", []),
         ("api", "[1, 2]", []),
         (
