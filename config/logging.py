@@ -23,6 +23,8 @@ SHARED: tuple[Processor, ...] = (
     structlog.processors.StackInfoRenderer(),
 )
 
+CHATTY = ("alembic.runtime.migration",)  # says two lines whenever the schema's revision is read
+
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """The last step before a line is written, so nothing gets round it."""
@@ -43,6 +45,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -47,11 +47,11 @@ def test_a_port_in_use_is_passed_over() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", taken))
         listener.listen()
-        assert free_port() == taken + 1
+        assert free_port() > taken
 
 
-def test_test_workers_have_ranges_below_the_kernel_s() -> None:
-    assert ports.FIRST_PORT + ports.WORKERS * ports.PORTS_PER_WORKER <= 32_768
+def test_the_ports_stay_below_the_kernel_s() -> None:
+    assert ports.FIRST_PORT + ports.PORTS <= 32_768
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import structlog
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
 
 from config.logging import configure_logging, log_context
 from config.redaction import without_credentials
@@ -66,6 +68,15 @@ def test_lines_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str
     configure(BUILDSERVER_LOG_LEVEL="WARNING")
     structlog.get_logger("quiet").info("unheard")
     logging.getLogger("quiet").info("unheard")
+    assert lines(capsys) == []
+
+
+def test_a_look_at_the_schema_s_revision_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    configure()
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        assert MigrationContext.configure(connection).get_current_revision() is None
+    engine.dispose()
     assert lines(capsys) == []
 
 
