@@ -87,7 +87,7 @@ def running_system(environ: Mapping[str, str], settings: Settings, out: Console)
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM and a closed terminal stop the system as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    """SIGTERM and a closed terminal stop the system as Ctrl-C does, and Ctrl-C does so where a shell ignores it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     yield

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.running import BUILDSERVER, environment, running, until
 
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
+ENDS_AS = {signal.SIGKILL: (-signal.SIGKILL, False)}
 CARRIED_ON_S = 90
 
 WAITING = """\
@@ -37,6 +38,7 @@ def test_no_process_is_left_and_an_open_build_is_carried_on(tmp_path: Path, port
         until(lambda: "sleep 1000" in " ".join(first.processes().values()), "the step runs")
         first.send(ending)
         first.wait_gone()
+        assert (first.process.returncode, first.output.endswith("stopped\n")) == ENDS_AS.get(ending, (0, True))
     flag.touch()
     with running(data, *up):
         output, _ = follower.communicate(timeout=CARRIED_ON_S)
