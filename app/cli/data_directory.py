@@ -6,6 +6,7 @@ new `up` waits until the programs of one that was killed have stopped.
 
 import fcntl
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from app.cli.errors import UsageFault
 STOPPING_S = 15.0  # longer than the programs of a killed `up` take to stop
 POLL_S = 0.1
 SOCKET_PATH_BYTES = 100  # the kernels' limits are 108 (Linux) and 104 (macOS)
+PLAIN_PATH = re.compile(rb"[\w./~+-]+")  # what stands for itself in a URL
 UNFIT = frozenset('%"\n\r\t;#')  # the supervisor's configuration gives these a meaning
 
 
@@ -63,8 +65,9 @@ class DataDirectory:
 
     @contextmanager
     def socket_folder(self) -> Iterator[Path]:
-        """A folder for unix sockets: the run folder, or a private short-named one where that path would be too long."""
-        if len(os.fsencode(self.run / "redis.sock")) <= SOCKET_PATH_BYTES:
+        """A folder for unix sockets: the run folder, or a private one where a URL or a socket cannot take its path."""
+        path = os.fsencode(self.run / "redis.sock")
+        if len(path) <= SOCKET_PATH_BYTES and PLAIN_PATH.fullmatch(path):
             yield self.run
             return
         with tempfile.TemporaryDirectory(prefix="buildserver-", dir="/tmp") as folder:

@@ -66,11 +66,15 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         DataDirectory(tmp_path / "file" / "data").prepare()
 
 
-def test_sockets_are_in_the_run_folder_where_its_path_is_short_enough(tmp_path: Path) -> None:
+def test_sockets_are_in_the_run_folder() -> None:
     directory = DataDirectory(Path("/tmp/x"))
     with directory.socket_folder() as folder:
         assert folder == directory.run
-    with DataDirectory(tmp_path / ("long" * 30)).socket_folder() as folder:
+
+
+@pytest.mark.parametrize("name", ["long" * 30, "a blank", "ä", "?", "%"])
+def test_where_its_path_is_long_or_strange_sockets_are_in_a_private_folder(name: str) -> None:
+    with DataDirectory(Path("/tmp") / name).socket_folder() as folder:
         assert len(os.fsencode(folder / "redis.sock")) <= SOCKET_PATH_BYTES
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
