@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from app.cli.addresses import free_port
+from app.cli.client import ApiClient
 from app.cli.demo_repository import WORKFLOW, make_repository
 from app.cli.errors import ExitStatus
 from app.cli.follow import follow
 from app.cli.git_source import find_source
 from app.cli.options import connect, console
-from app.cli.outcome import print_outcome
+from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress
 from app.cli.run import print_heading
 from app.cli.submit import submit
@@ -53,7 +54,8 @@ def demo(leave: bool, port: int | None, data_dir: Path | None) -> ExitStatus:
             status = _build(system.plan, folder / "demo" / PROJECT_NAME, out)
             if leave:
                 return status
-            out.print("\nLook around, or run a workflow of yours. Ctrl-C stops the demo.", soft_wrap=True)
+            command = command_line(ApiClient(system.plan.url), load_settings().api_url, "builds")
+            out.print(f"\nLook around: {command}\nCtrl-C stops the demo.", style="dim", soft_wrap=True)
             watch_until_stopped(system, out)
     return ExitStatus.OK
 

@@ -121,6 +121,7 @@ def map_of_text(check_name: Check) -> Reader:
     """Names to text, such as environment variables; each name once, and none that `check_name` refuses."""
 
     def read(reading: Reading, node: yaml.Node, path: str) -> dict[str, str] | None:
+        """What was read, without the names whose value is at fault."""
         pairs = _pairs(reading, node, path)
         if pairs is None:
             return None
@@ -137,6 +138,7 @@ def fields(what: str, known: Mapping[str, Reader], required: Iterable[str] = ())
     """Exactly the known fields, each once; `what` is the thing's name in messages (`a step`)."""
 
     def read(reading: Reading, node: yaml.Node, path: str) -> dict[str, Any] | None:
+        """The known fields that are there and faultless; each other one has become a fault."""
         pairs = _pairs(reading, node, path)
         if pairs is None:
             return None

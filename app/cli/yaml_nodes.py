@@ -45,6 +45,7 @@ class _NodeLoader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Refuse what is unsafe before it is composed; the mark shows where it begins."""
         peek: Callable[[], Any] = self.peek_event
         mark = peek().start_mark
         if self.check_event(yaml.AliasEvent):

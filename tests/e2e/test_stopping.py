@@ -1,5 +1,6 @@
 """However `up` ends, nothing of it stays behind, and the next one carries on what was open."""
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -46,3 +47,12 @@ def test_no_process_is_left_and_an_open_build_is_carried_on(tmp_path: Path, port
     long, after = (line for line in output.splitlines() if line.startswith("SUCCESS  "))
     assert long.split()[1:2] + long.split()[-2:] == ["long", "attempt", "2"]
     assert after.split()[1] == "after"
+
+
+def test_a_killed_supervisor_takes_everything_with_it_and_up_says_so(tmp_path: Path, port: int) -> None:
+    with running(tmp_path / "data", "up", "--port", str(port)) as system:
+        (supervisor,) = (number for number, line in system.processes().items() if "supervisor.supervisord" in line)
+        os.kill(supervisor, signal.SIGKILL)
+        system.wait_gone()
+    assert system.process.returncode == 3
+    assert system.output.splitlines()[-1].startswith("buildserver: the supervisor ended; its log is ")
