@@ -33,9 +33,9 @@ class ApiClient:
         self._base = f"{api_url.rstrip('/')}/api/runner"
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False, timeout=TIMEOUT)
 
-    def claim(self, step_id: str, runner: str, attempt: int | None) -> dict[str, Any]:
-        """Take an attempt, with heartbeats promised."""
-        body: dict[str, Any] = {"runner": runner, "heartbeats": True}
+    def claim(self, step_id: str, runner: str, attempt: int | None, key: str) -> dict[str, Any]:
+        """Take an attempt, with heartbeats promised; repeating it with the same key is safe."""
+        body: dict[str, Any] = {"runner": runner, "heartbeats": True, "key": key}
         return self._post(f"{step_id}/claim", body if attempt is None else {**body, "attempt": attempt})
 
     def program(self, step_id: str, part: str) -> bytes:

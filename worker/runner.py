@@ -9,11 +9,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
 from config.settings import Settings
-from worker.api import ApiClient, NotFound, Refused
+from worker.api import ApiClient, NotFound, Refused, Unreachable
 from worker.clock import clock
 from worker.heartbeat import fence_after, heartbeats
 from worker.keeper import Order
@@ -27,6 +28,9 @@ from worker.zygote_client import ZygoteClient
 log = structlog.get_logger(__name__)
 
 BASH = shutil.which("bash") or "/bin/bash"
+CLAIM_TRIES = 5
+CLAIM_PAUSE_S = 0.5
+"""An API that restarts is back within these tries; after them the message is dropped, and the sweep sends another."""
 SHUTDOWN_GRACE_S = 2.0
 """A runner that is asked to end gives its steps this long between SIGTERM and SIGKILL: it must be gone in 10 s."""
 
@@ -80,7 +84,7 @@ class Runner:
         """
         if self._stopping.is_set():
             return None
-        claim = self._client.claim(step_id, self._settings.runner_name, attempt)
+        claim = self._claim(step_id, attempt)
         number = claim["attempt"]
         log.info("attempt claimed", step=step_id, attempt=number, build=claim["buildId"])
         lease = Lease(fence_after(claim["leaseSeconds"]))
@@ -88,6 +92,17 @@ class Runner:
         if outcome is not None:
             deliver(self._client, self._settings.work_dir, step_id, outcome.report(number), self._stopping)
         return outcome
+
+    def _claim(self, step_id: str, attempt: int | None) -> dict[str, Any]:
+        """Claim under one key, again where the answer may have been lost on its way."""
+        key = uuid4().hex
+        for left in range(CLAIM_TRIES - 1, -1, -1):
+            try:
+                return self._client.claim(step_id, self._settings.runner_name, attempt, key)
+            except Unreachable:
+                if not left or self._stopping.wait(CLAIM_PAUSE_S):
+                    raise
+        raise AssertionError("the last try returns or raises")
 
     def _hold(self, step_id: str, attempt: int, timeout_s: float, lease: Lease) -> Outcome | None:
         """Work while the lease is kept alive."""

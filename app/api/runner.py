@@ -43,7 +43,8 @@ def get_script(query: dict[str, str], step_id: str) -> Response:
 @blueprint.errors(400, 404, 409, 413, 415)
 def claim_step(body: dict[str, Any], step_id: str) -> leases.Claim:
     """Claim an attempt of a step run"""
-    return transact(leases.claim, step_id, body["runner"], body.get("attempt"), body["heartbeats"], lease_times())
+    claimant = leases.Claimant(body["runner"], body.get("key"), body["heartbeats"])
+    return transact(leases.claim, step_id, claimant, body.get("attempt"), lease_times())
 
 
 @blueprint.post("/<stepId>/heartbeat")

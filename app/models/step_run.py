@@ -102,6 +102,7 @@ class Attempt(Base):
     """One try of a step run, from its claim on. At most one of a step run is live, and a final one never changes.
 
     `deadline_at` is when the step's time limit is over, a grace for the runner's own report included;
+    `claim_key` tells a claim that is repeated, its answer having been lost, from a second one by the same runner;
     `lease_expires_at` is when the runner counts as lost. Both are by the database's clock.
     """
 
@@ -130,6 +131,7 @@ class Attempt(Base):
     status: Mapped[AttemptStatus] = mapped_column(WordType(AttemptStatus))
     reason: Mapped[Reason | None] = mapped_column(WordType(Reason))
     runner: Mapped[str | None] = mapped_column(String)
+    claim_key: Mapped[str | None] = mapped_column(String(200))
     exit_code: Mapped[int | None] = mapped_column(Integer)
     heartbeats: Mapped[bool] = mapped_column(Boolean)
     lease_expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

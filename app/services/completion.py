@@ -44,16 +44,12 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
         return Receipt(run.status, build.status.is_final)
     _refuse_unless_open(run, number)
     with Trail(session, actor=run.runner or "runner") as trail:
-        live = attempt or leases.take(trail, build, run, None, *_unclaimed(times), heartbeats=False)
+        live = attempt or leases.take(trail, build, run, leases.Claimant(), times)
         if report.log:
             session.flush()
             logs.append_at_end(session, live, report.log)
         endings.end(trail, build, run, live, report.outcome, AuditAction.STEP_COMPLETED)
     return Receipt(run.status, build.status.is_final)
-
-
-def _unclaimed(times: leases.LeaseTimes) -> tuple[float, int]:
-    return times.lease_s, times.step_timeout_s
 
 
 def _refuse_contradiction(attempt: Attempt, outcome: Outcome) -> None:

@@ -31,6 +31,15 @@ class LeaseTimes:
 
 
 @dataclass(frozen=True)
+class Claimant:
+    """Who asks for an attempt. The key is new for every claim and the same when one is repeated, its answer lost."""
+
+    runner: str | None = None
+    key: str | None = None
+    heartbeats: bool = False
+
+
+@dataclass(frozen=True)
 class Claim:
     """What a runner gets: the step run, its attempt, how long the lease lasts and how long the step may take."""
 
@@ -40,35 +49,32 @@ class Claim:
     timeout_s: int
 
 
-def claim(
-    session: Session, step_id: str, runner: str | None, attempt: int | None, heartbeats: bool, times: LeaseTimes
-) -> Claim:
-    """Take the current attempt of a READY step. The same runner asking twice gets the same answer.
+def claim(session: Session, step_id: str, claimant: Claimant, attempt: int | None, times: LeaseTimes) -> Claim:
+    """Take the current attempt of a READY step. A claim repeated with its key gets the same answer.
 
+    The runner's name is no key: two messages for one attempt may reach the same runner, and only one may run it.
     A runner that sends no heartbeats holds its lease for the step's time limit. Conflict where it cannot be had.
     """
     build, run = steps.lock(session, step_id)
-    timeout_s = StepDefinition.from_posted(run.definition).timeout_s or times.step_timeout_s
-    lease_s = times.lease_s if heartbeats else timeout_s + REPORT_GRACE_S
-    if not _holds(session, run, runner, attempt):
+    if not _holds(session, run, claimant, attempt):
         _refuse_unless_ready(run, attempt)
-        with Trail(session, actor=runner or "runner") as trail:
-            take(trail, build, run, runner, lease_s, timeout_s, heartbeats)
-    return Claim(run, run.attempt, lease_s, timeout_s)
+        with Trail(session, actor=claimant.runner or "runner") as trail:
+            take(trail, build, run, claimant, times)
+    timeout_s = _timeout_s(run, times)
+    return Claim(run, run.attempt, _lease_s(claimant, timeout_s, times), timeout_s)
 
 
-def take(
-    trail: Trail, build: Build, run: StepRun, runner: str | None, lease_s: float, timeout_s: int, heartbeats: bool
-) -> Attempt:
+def take(trail: Trail, build: Build, run: StepRun, claimant: Claimant, times: LeaseTimes) -> Attempt:
     """The claim itself, on a READY step of a locked build: a live attempt, the step RUNNING, the build at least that."""
-    before = run.status
+    before, runner, timeout_s = run.status, claimant.runner, _timeout_s(run, times)
     attempt = Attempt(
         step_run_id=run.id,
         number=run.attempt,
         status=AttemptStatus.RUNNING,
         runner=runner,
-        heartbeats=heartbeats,
-        lease_expires_at=trail.now + timedelta(seconds=lease_s),
+        claim_key=claimant.key,
+        heartbeats=claimant.heartbeats,
+        lease_expires_at=trail.now + timedelta(seconds=_lease_s(claimant, timeout_s, times)),
         deadline_at=trail.now + timedelta(seconds=timeout_s + REPORT_GRACE_S),
         started_at=trail.now,
     )
@@ -119,12 +125,20 @@ def expire(session: Session, step_id: str, number: int) -> None:
             endings.end(trail, build, run, attempt, endings.Outcome(False, reason), AuditAction.STEP_EXPIRED)
 
 
-def _holds(session: Session, run: StepRun, runner: str | None, attempt: int | None) -> bool:
-    """Whether this is the claim of a runner that has the attempt already, its first answer having been lost."""
-    if run.status is not StepStatus.RUNNING or runner is None or attempt not in (None, run.attempt):
+def _timeout_s(run: StepRun, times: LeaseTimes) -> int:
+    return StepDefinition.from_posted(run.definition).timeout_s or times.step_timeout_s
+
+
+def _lease_s(claimant: Claimant, timeout_s: int, times: LeaseTimes) -> float:
+    return times.lease_s if claimant.heartbeats else timeout_s + REPORT_GRACE_S
+
+
+def _holds(session: Session, run: StepRun, claimant: Claimant, attempt: int | None) -> bool:
+    """Whether this is the very claim that got the running attempt, its first answer having been lost."""
+    if run.status is not StepStatus.RUNNING or claimant.key is None or attempt not in (None, run.attempt):
         return False
     live = session.get(Attempt, (run.id, run.attempt), populate_existing=True)
-    return live is not None and live.runner == runner
+    return live is not None and (live.runner, live.claim_key) == (claimant.runner, claimant.key)
 
 
 def _refuse_unless_ready(run: StepRun, attempt: int | None) -> None:

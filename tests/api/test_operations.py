@@ -209,8 +209,10 @@ def test_a_report_that_cannot_be_is_refused_and_changes_nothing(client: Client, 
 
 def test_an_attempt_is_claimed_by_one_runner(client: Client, project: str, diamond: str) -> None:
     path = f"/api/runner/{steps(client, build(client, project, diamond))['a']['id']}"
-    claims = [client.post(f"{path}/claim", {"runner": name, "heartbeats": True}) for name in ("one", "one", "two")]
-    assert [claim.status for claim in claims] == [200, 200, 409]
+    asked = [("one", "k"), ("one", "k"), ("one", "other"), ("two", "k"), ("one", None)]
+    bodies = [{"runner": name, "heartbeats": True, **({"key": key} if key else {})} for name, key in asked]
+    claims = [client.post(f"{path}/claim", body) for body in bodies]
+    assert [claim.status for claim in claims] == [200, 200, 409, 409, 409]
     assert client.post(f"{path}/heartbeat", {"runner": "one", "attempt": 1}).body == {
         "cancel": False,
         "leaseSeconds": 30.0,

@@ -54,6 +54,10 @@ class ClaimRequest(BaseSchema):
 
     runner = Text(required=True, trim=True, validate=RUNNER, metadata={"description": "The runner's name"})
     attempt = Whole(validate=ATTEMPT, metadata={"description": "The attempt wanted; the current one where left out"})
+    key = Text(
+        validate=RUNNER,
+        metadata={"description": "New for every claim; a claim repeated with the same one gets the same answer"},
+    )
     heartbeats = TrueFalse(
         load_default=False,
         metadata={"description": "Whether the runner sends heartbeats; if not, its lease is the step's time limit"},

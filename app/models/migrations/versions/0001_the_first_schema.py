@@ -203,6 +203,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(20), nullable=False),
         sa.Column("reason", sa.String(20), nullable=True),
         sa.Column("runner", sa.String(), nullable=True),
+        sa.Column("claim_key", sa.String(length=200), nullable=True),
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("heartbeats", sa.Boolean(), nullable=False),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=False),
