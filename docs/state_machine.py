@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from app.domain.transitions import BUILD_MOVES, STEP_MOVES, BuildEvent, StepEvent
 from app.domain.vocabulary import BuildStatus, Reason, StepStatus, Word
+
+S = TypeVar("S", bound=Word)
+E = TypeVar("E", bound=Word)
 
 DOCUMENT = Path(__file__).with_name("state-machine.md")
 
@@ -35,7 +39,7 @@ def document() -> str:
     )
 
 
-def _diagram(moves: Mapping[tuple[Word, Word], Word]) -> str:
+def _diagram(moves: Mapping[tuple[S, E], S]) -> str:
     arrows = [f"    {before} --> {after}: {event}" for (before, event), after in moves.items()]
     return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> PENDING", *arrows, "```"])
 

@@ -30,7 +30,7 @@ configure_logging(settings)
 app: Celery = make_celery(settings)
 app.conf.update(task_acks_late=True, task_time_limit=TIME_LIMIT_S, task_soft_time_limit=SOFT_TIME_LIMIT_S)
 database = Database(settings.database_url)
-ticker = Ticker(settings.sweep_interval_s, lambda: sweep.apply_async(expires=settings.sweep_interval_s))
+ticker = Ticker(settings.sweep_interval_s, lambda: app.send_task(SWEEP, expires=settings.sweep_interval_s))
 
 
 @app.task(name=PLAN)

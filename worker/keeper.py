@@ -16,6 +16,7 @@ import math
 import os
 import select
 import signal
+from contextlib import suppress
 from typing import TypedDict
 
 from worker import process_tree
@@ -70,10 +71,8 @@ def wake_on_child() -> int:
 
 
 def drain(readable: int) -> None:
-    try:
+    with suppress(BlockingIOError):
         os.read(readable, READ_BYTES)
-    except BlockingIOError:
-        pass
 
 
 class Watch:
@@ -184,10 +183,8 @@ def _read_order(control: int) -> bytes:
 
 
 def _report(control: int, report: Report) -> None:
-    try:
+    with suppress(BrokenPipeError, ConnectionResetError):  # the runner is dead
         os.write(control, json.dumps(report).encode() + b"\n")
-    except (BrokenPipeError, ConnectionResetError):  # the runner is dead
-        pass
 
 
 def _start(order: Order, output: int) -> int:

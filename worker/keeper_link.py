@@ -2,6 +2,7 @@
 
 import json
 import socket
+from contextlib import suppress
 
 from worker.keeper import READ_BYTES, Order, Report
 
@@ -52,7 +53,5 @@ class KeeperLink:
             self.report = report
 
     def _tell(self, line: str) -> None:
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # its end is heard as such
             self._control.sendall(line.encode() + b"\n")
-        except (BrokenPipeError, ConnectionResetError):  # its end is heard as such
-            pass

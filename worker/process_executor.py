@@ -51,7 +51,7 @@ class ProcessExecutor:
     def execute(self, order: Order, lease: Lease, on_output: Callable[[bytes], None]) -> Ending:
         """Blocks until no process of the command is left, and every byte of its output has gone to `on_output`."""
         output, theirs = os.pipe()
-        with open(output, "rb", buffering=0):
+        with os.fdopen(output, "rb", buffering=0):
             try:
                 link = self._zygote.fork_keeper(theirs)
             finally:

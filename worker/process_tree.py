@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 from worker.clock import clock
 
@@ -63,10 +64,8 @@ def descendants(pid: int) -> list[int]:
 def send(pids: Iterable[int], number: signal.Signals) -> None:
     """Signals each process; those that are gone, or belong to another user, are left alone."""
     for pid in pids:
-        try:
+        with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
 
 def kill_children() -> None:

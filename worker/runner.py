@@ -115,9 +115,12 @@ class Runner:
             self._client, step_id, settings.runner_name, attempt, lease, settings.heartbeat_s, settings.kill_grace_s
         )
         try:
-            with beats, workspace(settings.work_dir, os.environ.get("PATH", PATH)) as place:
-                with LogStream(self._client, step_id, attempt, place.log, settings.log_limit_bytes) as stream:
-                    return self._work(step_id, place, lease, stream, clock() + timeout_s)
+            with (
+                beats,
+                workspace(settings.work_dir, os.environ.get("PATH", PATH)) as place,
+                LogStream(self._client, step_id, attempt, place.log, settings.log_limit_bytes) as stream,
+            ):
+                return self._work(step_id, place, lease, stream, clock() + timeout_s)
         finally:
             with self._changed:
                 self._leases.discard(lease)

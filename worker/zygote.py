@@ -39,12 +39,14 @@ class Zygote:
     def serve(self) -> None:
         """Blocks until the runner has closed its end and the keepers have done their work."""
         while self._runner or self._keepers:
-            watched = [self._children_changed, *([self._runner] if self._runner else [])]
+            watched: list[int | socket.socket] = [self._children_changed]
+            if self._runner:
+                watched.append(self._runner)
             readable, _, _ = select.select(watched, [], [], TICK_S)
             drain(self._children_changed)
             self._reap()
             self._kill_orphans()
-            if self._runner in readable:
+            if self._runner and self._runner in readable:
                 self._hear(self._runner)
         process_tree.kill_children()
 

@@ -11,6 +11,8 @@ from worker.keeper_link import KeeperLink
 _IMPORT_ROOT = str(Path(__file__).resolve().parents[1])
 _BOOT = "import sys; sys.path.append(sys.argv[1]); from worker.zygote import main; main()"
 
+_NO_ENVIRONMENT: dict[str, str] = {}
+
 
 class ZygoteClient:
     """Thread-safe."""
@@ -56,7 +58,8 @@ class ZygoteClient:
             with theirs:
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-S", "-c", _BOOT, _IMPORT_ROOT],
-                    stdin=theirs, stdout=subprocess.DEVNULL, env={}, cwd="/", start_new_session=True,
+                    stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=_NO_ENVIRONMENT,
+                    cwd="/", start_new_session=True,
                 )  # fmt: skip
         return self._socket
 

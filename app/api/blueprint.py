@@ -51,7 +51,7 @@ class StrictParser(FlaskParser):
         return loaded
 
     def handle_error(self, error: ValidationError, *_args: Any, **_kwargs: Any) -> NoReturn:
-        messages = error.normalized_messages()
+        messages = error.messages_dict
         faults = [fault for location in messages.values() for fault in _faults(location, "")]
         raise Invalid(_summary(faults), faults[:MAX_FAULTS])
 

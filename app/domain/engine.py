@@ -44,7 +44,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Region:
-    """Waiting steps by id, and for each step whose dependents are known, their ids (an empty list where it has none)."""
+    """Waiting steps by id, and for each step whose dependents are known, their ids (an empty list: it has none)."""
 
     waiting: Mapping[str, Waiting]
     dependents: Mapping[str, Sequence[str]]

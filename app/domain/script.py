@@ -78,7 +78,8 @@ else
   target=FETCH_HEAD
 fi
 git rev-parse --verify --quiet "$target^{commit}" >/dev/null || fail "the repository has no commit $target"
-git -c advice.detachedHead=false checkout --quiet --detach "$target^{commit}" -- || fail "the commit cannot be checked out"
+git -c advice.detachedHead=false checkout --quiet --detach "$target^{commit}" -- \\
+  || fail "the commit cannot be checked out"
 say "at $(git log -1 --format='%h %s')"
 """
 
@@ -90,7 +91,8 @@ status=0
 exec 3<<<"$script"
 (
 %s
-exec "$BASH" -c 'IFS= read -r -d "" BUILDSERVER_SCRIPT <&3; exec 3<&-; set -euo pipefail; eval "$BUILDSERVER_SCRIPT"' step </dev/null
+exec "$BASH" -c \\
+  'IFS= read -r -d "" BUILDSERVER_SCRIPT <&3; exec 3<&-; set -euo pipefail; eval "$BUILDSERVER_SCRIPT"' step </dev/null
 ) || status=$?
 exec 3<&-
 [ "$status" -eq 0 ] || exit "$status"

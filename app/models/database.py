@@ -20,10 +20,10 @@ from app.models.hints import Hint, hints_of
 T = TypeVar("T")
 
 TRIES = 5
-"""How often a unit of work is run before its error is the caller's: contention clears within a few tries or not at all."""
+"""How often a unit of work is run before its error is the caller's: contention clears soon or not at all."""
 FIRST_PAUSE_S = 0.02
 BUSY_TIMEOUT_MS = 10_000
-"""How long SQLite waits for another writer; a writing transaction here takes milliseconds, a plan of 10,000 steps less than this."""
+"""How long SQLite waits for another writer; writing transactions here take milliseconds."""
 POOL_RECYCLE_S = 1_800
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL: serialization failure, deadlock detected, lock not available."""

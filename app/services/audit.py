@@ -15,7 +15,7 @@ def list_entries(
     known = _known(action)
     if action is not None and known is None:
         return Page([], 0, limit, offset)
-    query: Select[tuple[AuditEntry]] = select(AuditEntry).order_by(AuditEntry.id.desc())
+    query: Select[AuditEntry] = select(AuditEntry).order_by(AuditEntry.id.desc())
     if project_id is not None:
         query = query.where(AuditEntry.project_id == project_id)
     if known is not None:

@@ -76,7 +76,7 @@ def get(session: Session, build_id: str) -> Build:
 
 
 def list_for_project(session: Session, project_id: str, limit: int, offset: int) -> Page[Build]:
-    """A project's builds, newest first. The total is a count kept by the audit log, so it costs the same for any history."""
+    """A project's builds, newest first. The total is a count kept by the audit log: its cost does not grow."""
     project = projects.get(session, project_id)
     total = audit.count(session, project.id, AuditAction.BUILD_CREATED)
     return page_of(

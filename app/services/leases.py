@@ -65,7 +65,7 @@ def claim(session: Session, step_id: str, claimant: Claimant, attempt: int | Non
 
 
 def take(trail: Trail, build: Build, run: StepRun, claimant: Claimant, times: LeaseTimes) -> Attempt:
-    """The claim itself, on a READY step of a locked build: a live attempt, the step RUNNING, the build at least that."""
+    """The claim itself, on a READY step of a locked build: a live attempt, step and build RUNNING."""
     before, runner, timeout_s = run.status, claimant.runner, _timeout_s(run, times)
     attempt = Attempt(
         step_run_id=run.id,

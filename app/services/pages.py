@@ -28,7 +28,7 @@ class Page(Generic[Row]):
         return self.offset + len(self.rows) < self.total
 
 
-def page_of(session: Session, query: Select[tuple[Row]], total: int, limit: int, offset: int) -> Page[Row]:
+def page_of(session: Session, query: Select[Row], total: int, limit: int, offset: int) -> Page[Row]:
     """The rows of an ordered query that belong on the page; a limit over MAX_LIMIT is lowered to it."""
     limit = min(limit, MAX_LIMIT)
     rows = session.scalars(query.limit(limit).offset(min(offset, MAX_OFFSET))).all()

@@ -54,7 +54,7 @@ def test_every_step_ends_as_the_whole_graph_says(depends_on: Edges, choices: st.
         name = choices.draw(st.sampled_from(sorted(simulation.ready)))
         assert all(simulation.ended.get(need) for need in depends_on[name]), "started before its dependencies succeeded"
         simulation.end(name, choices.draw(st.booleans()))
-    oracle = nx.DiGraph((need, name) for name, needs in depends_on.items() for need in needs)
+    oracle: nx.DiGraph[str] = nx.DiGraph((need, name) for name, needs in depends_on.items() for need in needs)
     oracle.add_nodes_from(depends_on)
     failed = {name for name, succeeded in simulation.ended.items() if not succeeded}
     below_failures = set().union(*(nx.descendants(oracle, name) for name in failed)) if failed else set()

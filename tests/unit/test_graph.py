@@ -1,5 +1,6 @@
 """Which step graphs are refused, and how that is said."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import networkx as nx
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from app.domain.graph import GraphLimits, Node, graph_faults
 
+LARGE = 10_000
+LAYER = 100
 LIMITS = GraphLimits(max_steps=10_000, max_edges=100_000)
 
 
@@ -46,19 +49,24 @@ def test_a_cycle_is_spelled_out_in_the_order_of_dependence() -> None:
 @given(st.lists(st.lists(st.integers(0, 7), unique=True, max_size=3), min_size=8, max_size=8))
 def test_a_graph_is_refused_exactly_when_it_has_a_cycle(needs: list[list[int]]) -> None:
     nodes = [Node(str(i), [str(j) for j in need if j != i]) for i, need in enumerate(needs)]
-    oracle = nx.DiGraph((name, node.name) for node in nodes for name in node.depends_on)
+    oracle: nx.DiGraph[str] = nx.DiGraph((name, node.name) for node in nodes for name in node.depends_on)
     assert bool(faults(*nodes)) == (not nx.is_directed_acyclic_graph(oracle))
 
 
 @pytest.mark.parametrize("shape", ["chain", "fan", "layers"])
 def test_ten_thousand_steps_need_no_recursion(shape: str) -> None:
-    size = 10_000
-    needs = {
-        "chain": lambda i: [str(i - 1)] if i else [],
-        "fan": lambda i: [] if i == 0 else ["0"] if i < size - 1 else [str(j) for j in range(1, size - 1)],
-        "layers": lambda i: [str(i - 100)] if i >= 100 else [],
-    }[shape]
-    assert faults(*(Node(str(i), needs(i)) for i in range(size))) == []
+    assert faults(*(Node(str(i), [str(need) for need in needs(shape, i)]) for i in range(LARGE))) == []
+
+
+def needs(shape: str, i: int) -> Iterable[int]:
+    """What step `i` of a large graph depends on: the one before; the ends of a fan; ten of the layer before."""
+    if i == 0 or (shape == "layers" and i < LAYER):
+        return []
+    if shape == "chain":
+        return [i - 1]
+    if shape == "fan":
+        return [0] if i < LARGE - 1 else range(1, LARGE - 1)
+    return [(i // LAYER - 1) * LAYER + (i + j) % LAYER for j in range(10)]
 
 
 def test_a_graph_over_the_limits_is_refused_before_it_is_looked_at() -> None:

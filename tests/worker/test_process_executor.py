@@ -48,12 +48,12 @@ class Execution:
 
     def left(self) -> list[str]:
         mark = f"MARK={self.folder}".encode()
-        return [pid for pid in filter(str.isdigit, os.listdir("/proc")) if mark in environ_of(pid)]
+        return [path.name for path in Path("/proc").glob("[0-9]*") if mark in environ_of(path)]
 
 
-def environ_of(pid: str) -> bytes:
+def environ_of(process: Path) -> bytes:
     try:
-        return Path("/proc", pid, "environ").read_bytes()
+        return (process / "environ").read_bytes()
     except OSError:
         return b""
 

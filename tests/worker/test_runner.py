@@ -52,7 +52,7 @@ def test_a_doubled_message_runs_the_step_once(
     step = new_step(f"echo started >> '{ledger}'; sleep 0.5")
     together = threading.Barrier(3)
 
-    def take() -> Outcome | None | Refused:
+    def take() -> Outcome | Refused | None:
         together.wait()
         try:
             return runner.run(step, 1)

@@ -26,7 +26,7 @@ class BaseSchema(Schema):
 
 
 class Text(fields.String):
-    """A string that both databases can store: no NUL, no lone surrogate. `trim` takes white space off its ends first."""
+    """A string that both databases can store: no NUL, no lone surrogate. `trim` takes white space off its ends."""
 
     def __init__(self, *, trim: bool = False, check: Check | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -55,14 +55,14 @@ class TrueFalse(fields.Boolean):
 class QueryBoolean(fields.Boolean):
     """A boolean in a query string: true, false, 1 or 0."""
 
-    truthy = frozenset({"true", "1"})
-    falsy = frozenset({"false", "0"})
+    truthy: set[object] = {"true", "1"}  # noqa: RUF012  # marshmallow declares it so
+    falsy: set[object] = {"false", "0"}  # noqa: RUF012
 
 
 class Whole(fields.Integer):
     """A JSON integer: no string, no boolean, no 5.0."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
@@ -71,7 +71,7 @@ class Whole(fields.Integer):
 class QueryInteger(fields.Integer):
     """An integer in a query string, of digits and an optional sign."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", str(value)):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
@@ -96,7 +96,7 @@ class PaginationSchema(BaseSchema):
     has_more = fields.Boolean(metadata={"description": "Whether there are more after this page"})
 
 
-def page_query(default_limit: int) -> type[BaseSchema]:
+def page_query(default_limit: int) -> type[Schema]:
     """The query of a list with pages; a limit over 1000 is lowered, and shown so in the answer."""
     return BaseSchema.from_dict(
         {

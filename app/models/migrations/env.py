@@ -1,5 +1,7 @@
 """What alembic runs: the migrations on the connection that `app.models.migrate` brings."""
 
+from typing import Any, Literal
+
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
@@ -7,7 +9,7 @@ from app.models import Base
 from app.models.base import UtcDateTime, WordType
 
 
-def render_plain_type(kind: str, item: object, _context: AutogenContext) -> str | bool:
+def render_plain_type(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
     """Our column types are written as what they store: a migration must not change when the code does."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
