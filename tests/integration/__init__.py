@@ -1,0 +1,1 @@
+"""Services and tasks together with real databases and a real Redis."""
