@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.audit import AuditAction
@@ -11,7 +11,7 @@ from app.models.base import ID_LENGTH, Base, UtcDateTime, WordType, new_id, one_
 
 
 class AuditEntry(Base):
-    """Who did what, and to what: written in the transaction of the change itself."""
+    """Who did what, and to what: written in the transaction of the change itself, and never changed or deleted."""
 
     __tablename__ = "audit_entries"
     __table_args__ = (
@@ -36,6 +36,11 @@ class AuditCount(Base):
     """
 
     __tablename__ = "audit_counts"
+    __table_args__ = (
+        one_of("action", AuditAction),
+        CheckConstraint("shard >= 0", name="shard_not_negative"),
+        CheckConstraint("entries > 0", name="entries_positive"),
+    )
 
     project_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     action: Mapped[AuditAction] = mapped_column(WordType(AuditAction), primary_key=True)

@@ -79,6 +79,17 @@ def final_when(column: str, final: Iterable[Word]) -> CheckConstraint:
     return CheckConstraint(condition, name="final_has_finished_at")
 
 
+def needs(status: Word, column: str) -> CheckConstraint:
+    """A row in this status has a value in the column."""
+    return CheckConstraint(f"status <> '{status}' OR {column} IS NOT NULL", name=f"{status.lower()}_has_{column}")
+
+
+def reason_explains(statuses: Iterable[Word]) -> CheckConstraint:
+    """A row in one of these statuses says why; another one has nothing to explain, unless its result was reused."""
+    condition = f"({_in('status', statuses)}) = (reason IS NOT NULL) OR (status = 'SUCCESS' AND reason = 'reused')"
+    return CheckConstraint(condition, name="reason_explains_status")
+
+
 def _in(column: str, words: Iterable[Word]) -> str:
     values = ", ".join(f"'{word}'" for word in sorted(words))
     return f"{column} IN ({values})"

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.vocabulary import FINAL_BUILD_STATUSES, BuildStatus, Reason
-from app.models.base import ID_LENGTH, Base, UtcDateTime, WordType, final_when, new_id, one_of
+from app.models.base import ID_LENGTH, Base, UtcDateTime, WordType, final_when, needs, new_id, one_of
 
 
 class Build(Base):
@@ -18,6 +18,7 @@ class Build(Base):
 
     __tablename__ = "builds"
     __table_args__ = (
+        ForeignKeyConstraint(["workflow_id", "project_id"], ["workflows.id", "workflows.project_id"]),
         UniqueConstraint("id", "project_id"),
         UniqueConstraint("project_id", "idempotency_key"),
         one_of("status", BuildStatus),
@@ -25,7 +26,11 @@ class Build(Base):
         final_when("status", FINAL_BUILD_STATUSES),
         CheckConstraint("open_steps >= 0", name="open_steps_not_negative"),
         CheckConstraint("finished_at IS NULL OR open_steps = 0", name="final_has_no_open_steps"),
-        CheckConstraint("(status <> 'SUCCESS') OR (status_reason IS NULL)", name="success_has_no_reason"),
+        needs(BuildStatus.RUNNING, "started_at"),
+        needs(BuildStatus.FAILED, "status_reason"),
+        CheckConstraint("status <> 'SUCCESS' OR status_reason IS NULL", name="success_has_no_reason"),
+        CheckConstraint("status = 'PENDING' OR planned_at IS NOT NULL", name="planned_before_it_starts"),
+        CheckConstraint("(idempotency_key IS NULL) = (request_hash IS NULL)", name="key_has_request_hash"),
         Index(None, "project_id", "id"),
         Index(
             "ix_builds_unplanned",
@@ -37,7 +42,7 @@ class Build(Base):
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
-    workflow_id: Mapped[str] = mapped_column(ForeignKey("workflows.id"))
+    workflow_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     status: Mapped[BuildStatus] = mapped_column(WordType(BuildStatus))
     status_reason: Mapped[Reason | None] = mapped_column(WordType(Reason))
     open_steps: Mapped[int] = mapped_column(Integer)

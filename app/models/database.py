@@ -1,8 +1,8 @@
 """The door to the database: engines set up so that neither SQLite nor PostgreSQL loses an update, and units of work.
 
 A service gets a session and never commits; `Database.transact` runs it, commits, and only then hands on the hints the
-service left behind. Where the database asks for it (a deadlock, a busy file, a connection that died) the whole unit
-of work is run again, so services read what they need inside.
+service left behind. Where the database asks for it (a deadlock, a lock that was not to be had, a busy file, a
+connection that died before the commit) the whole unit of work is run again, so services read what they need inside.
 """
 
 import random
@@ -28,12 +28,16 @@ POOL_RECYCLE_S = 1_800
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL: serialization failure, deadlock detected, lock not available."""
 
-POSTGRESQL_OPTIONS = "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000"
-"""Milliseconds. No statement of ours comes near; one that does is stuck, and an error frees the rows it holds."""
+POSTGRESQL_TIMEOUTS = "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=15000"
+"""Milliseconds. No statement of ours comes near; one that does is stuck, and an error frees the rows it holds. A wait
+for a row that another transaction holds ends first, and is begun again with the whole unit of work."""
 
 
-def make_engine(url: str, pool_size: int) -> Engine:
-    """An engine for either database; `pool_size` is the number of threads that use it at once."""
+def make_engine(url: str, pool_size: int, timeouts: str = POSTGRESQL_TIMEOUTS) -> Engine:
+    """An engine for either database; `pool_size` is the number of threads that use it at once.
+
+    `timeouts` are options of PostgreSQL's; a migration, which may work long on a large table, goes without.
+    """
     if url.startswith("sqlite"):
         engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=pool_size)
         event.listen(engine, "connect", _set_up_sqlite)
@@ -44,7 +48,7 @@ def make_engine(url: str, pool_size: int) -> Engine:
         pool_pre_ping=True,
         pool_size=pool_size,
         pool_recycle=POOL_RECYCLE_S,
-        connect_args={"options": POSTGRESQL_OPTIONS, "connect_timeout": 5},
+        connect_args={"options": timeouts, "connect_timeout": 5},
     )
 
 
@@ -71,24 +75,28 @@ class Database:
         """Run `work(session, …)` in one transaction and commit it, again where the database asks for that.
 
         What the work returns stays readable after the commit. Hints it left are handed on once, after the commit.
+        A connection that dies during the commit is the caller's error: whether the work was done is not known then.
         """
         for left in range(TRIES - 1, -1, -1):
-            try:
-                return self._once(work, args, kwargs)
-            except DBAPIError as error:
-                if not left or not is_transient(error):
-                    raise
+            with Session(self.engine, expire_on_commit=False) as session:
+                try:
+                    result = work(session, *args, **kwargs)
+                    session.flush()
+                except DBAPIError as error:
+                    if not left or not is_transient(error):
+                        raise
+                else:
+                    self._commit(session)
+                    return result
             time.sleep(random.uniform(0, FIRST_PAUSE_S * 2 ** (TRIES - 1 - left)))
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-        with Session(self.engine, expire_on_commit=False) as session:
-            with session.begin():
-                result = work(session, *args, **kwargs)
-            hints = hints_of(session)
+    def _commit(self, session: Session) -> None:
+        """Commit, once: where the connection dies meanwhile nobody knows what came of it, and again could be twice."""
+        session.commit()
+        hints = hints_of(session)
         if hints and self._on_hints:
             self._on_hints(hints)
-        return result
 
     def read(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run `work(session, …)` in a transaction that writes nothing, which on SQLite waits for no writer."""

@@ -11,11 +11,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import OperationalError
 
 from app.models.database import make_engine
 
+UPGRADE_LOCK = 0x6275696C64  # "build": any number that no other program locks in this database
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -30,14 +31,24 @@ class NewerSchema(Exception):
 
 
 def upgrade(database_url: str) -> None:
-    """Apply every migration that is missing, each in a transaction. Nothing to do is fine. NewerSchema is raised."""
-    engine = make_engine(database_url, pool_size=1)
+    """Apply every migration that is missing, all in one transaction. Nothing to do is fine. NewerSchema is raised.
+
+    Of two at once the second waits, and finds nothing to do.
+    """
+    engine = make_engine(database_url, pool_size=1, timeouts="")
     try:
         with engine.begin() as connection:
+            _take_turns(connection)
             refuse_newer(connection)
             command.upgrade(_config(connection), "head")
     finally:
         engine.dispose()
+
+
+def _take_turns(connection: Connection) -> None:
+    """Wait until no other upgrade runs; on SQLite the transaction, a writing one from its start, has waited for it."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
 
 
 def refuse_newer(connection: Connection) -> None:

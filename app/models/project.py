@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, String
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.base import ID_LENGTH, Base, UtcDateTime, new_id
@@ -29,7 +29,7 @@ class Workflow(Base):
     """A graph of steps. `steps` is what was posted, checked and in the API's own field names; it never changes."""
 
     __tablename__ = "workflows"
-    __table_args__ = (Index(None, "project_id", "id"),)
+    __table_args__ = (UniqueConstraint("id", "project_id"), Index(None, "project_id", "id"))
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
     project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))

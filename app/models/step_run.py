@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     ForeignKey,
@@ -20,8 +21,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.engine import Settlement
 from app.domain.vocabulary import FINAL_STEP_STATUSES, AttemptStatus, Reason, RunIf, StepStatus
-from app.models.base import ID_LENGTH, Base, UtcDateTime, WordType, final_when, new_id, one_of
+from app.models.base import (
+    ID_LENGTH,
+    Base,
+    UtcDateTime,
+    WordType,
+    final_when,
+    needs,
+    new_id,
+    one_of,
+    reason_explains,
+)
 from app.models.build import belongs_to_build
+from app.models.project import NAME_LENGTH
 
 FINAL_ATTEMPT_STATUSES = frozenset(AttemptStatus) - {AttemptStatus.RUNNING}
 
@@ -38,14 +50,23 @@ class StepRun(Base):
     __tablename__ = "step_runs"
     __table_args__ = (
         belongs_to_build(),
+        UniqueConstraint("id", "build_id"),
         UniqueConstraint("build_id", "position"),
+        UniqueConstraint("build_id", "name"),
         one_of("status", StepStatus),
         one_of("reason", Reason),
         one_of("worst", Settlement),
         one_of("run_if", RunIf),
         final_when("status", FINAL_STEP_STATUSES),
+        reason_explains(FINAL_STEP_STATUSES - {StepStatus.SUCCESS}),
+        needs(StepStatus.READY, "ready_at"),
+        needs(StepStatus.READY, "redispatch_at"),
+        needs(StepStatus.RUNNING, "started_at"),
+        CheckConstraint("position >= 0", name="position_not_negative"),
         CheckConstraint("waiting_on >= 0", name="waiting_on_not_negative"),
         CheckConstraint("attempt >= 1", name="attempt_from_one"),
+        CheckConstraint("(dispatches = 0) = (dispatched_at IS NULL)", name="dispatches_have_dispatched_at"),
+        CheckConstraint("dispatches >= 0", name="dispatches_not_negative"),
         CheckConstraint(
             "status IN ('PENDING', 'SKIPPED', 'CANCELLED') OR waiting_on = 0", name="pending_while_waiting"
         ),
@@ -67,7 +88,7 @@ class StepRun(Base):
     build_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     project_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     position: Mapped[int] = mapped_column(Integer)
-    name: Mapped[str] = mapped_column(String)
+    name: Mapped[str] = mapped_column(String(NAME_LENGTH))
     definition: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)
     image_url: Mapped[str] = mapped_column(String)
     pool: Mapped[str] = mapped_column(String(63))
@@ -89,13 +110,19 @@ class StepRun(Base):
 
 
 class StepEdge(Base):
-    """`downstream` depends on `upstream`; both are step runs of one build."""
+    """`downstream` depends on `upstream`; both are step runs of the build, which the foreign keys see to."""
 
     __tablename__ = "step_edges"
-    __table_args__ = (Index(None, "downstream"),)
+    __table_args__ = (
+        ForeignKeyConstraint(["upstream", "build_id"], ["step_runs.id", "step_runs.build_id"]),
+        ForeignKeyConstraint(["downstream", "build_id"], ["step_runs.id", "step_runs.build_id"]),
+        CheckConstraint("upstream <> downstream", name="joins_two_steps"),
+        Index(None, "downstream"),
+    )
 
-    upstream: Mapped[str] = mapped_column(ForeignKey("step_runs.id"), primary_key=True)
-    downstream: Mapped[str] = mapped_column(ForeignKey("step_runs.id"), primary_key=True)
+    upstream: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    downstream: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
+    build_id: Mapped[str] = mapped_column(String(ID_LENGTH))
 
 
 class Attempt(Base):
@@ -111,6 +138,8 @@ class Attempt(Base):
         one_of("status", AttemptStatus),
         one_of("reason", Reason),
         final_when("status", FINAL_ATTEMPT_STATUSES),
+        reason_explains(FINAL_ATTEMPT_STATUSES - {AttemptStatus.SUCCESS}),
+        CheckConstraint("number >= 1", name="number_from_one"),
         Index(
             "uq_attempts_live",
             "step_run_id",
@@ -144,9 +173,13 @@ class LogChunk(Base):
     """Bytes an attempt printed, from `start` on; the chunks of an attempt join without gap or overlap."""
 
     __tablename__ = "log_chunks"
-    __table_args__ = (ForeignKeyConstraint(["step_run_id", "attempt"], ["attempts.step_run_id", "attempts.number"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["step_run_id", "attempt"], ["attempts.step_run_id", "attempts.number"]),
+        CheckConstraint("start >= 0", name="start_not_negative"),
+        CheckConstraint("length(content) > 0", name="content_not_empty"),
+    )
 
     step_run_id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)
     attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
-    start: Mapped[int] = mapped_column(Integer, primary_key=True)
+    start: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)

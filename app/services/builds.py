@@ -145,7 +145,7 @@ def _lay_out(session: Session, build: Build, workflow: Workflow) -> None:
         for position, definition in enumerate(definitions)
     ]
     edges = [
-        {"upstream": ids[name], "downstream": ids[definition.name]}
+        {"upstream": ids[name], "downstream": ids[definition.name], "build_id": build.id}
         for definition in definitions
         for name in definition.depends_on
     ]

@@ -38,7 +38,7 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
     """
     build, run = steps.lock(session, step_id)
     number = report.attempt or run.attempt
-    attempt = session.get(Attempt, (run.id, number), populate_existing=True)
+    attempt = steps.lock_attempt(session, run, number)
     if attempt is not None and attempt.finished_at is not None:
         _refuse_contradiction(attempt, report.outcome)
         return Receipt(run.status, build.status.is_final)

@@ -115,7 +115,7 @@ def overdue(session: Session) -> Sequence[tuple[str, int]]:
 def expire(session: Session, step_id: str, number: int) -> None:
     """End an attempt that is overdue; one that ended or was extended meanwhile is left alone."""
     build, run = steps.lock(session, step_id)
-    attempt = session.get(Attempt, (step_id, number), populate_existing=True)
+    attempt = steps.lock_attempt(session, run, number)
     if attempt is None:
         raise NotFound("Attempt")
     with Trail(session, actor="sweep") as trail:
@@ -137,7 +137,7 @@ def _holds(session: Session, run: StepRun, claimant: Claimant, attempt: int | No
     """Whether this is the very claim that got the running attempt, its first answer having been lost."""
     if run.status is not StepStatus.RUNNING or claimant.key is None or attempt not in (None, run.attempt):
         return False
-    live = session.get(Attempt, (run.id, run.attempt), populate_existing=True)
+    live = steps.lock_attempt(session, run, run.attempt)
     return live is not None and (live.runner, live.claim_key) == (claimant.runner, claimant.key)
 
 

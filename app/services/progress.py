@@ -4,11 +4,10 @@ Called with the build's row locked. Every write is guarded on the status it was 
 hold here is a defect, and the transaction is given up.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditAction
@@ -19,9 +18,16 @@ from app.domain.vocabulary import Reason, StepStatus
 from app.models import Build, StepRun
 from app.models.batches import batches
 from app.models.hints import DISPATCH, hint
-from app.services import region
+from app.services import region, steps
 from app.services.trail import Trail
 
+FURTHER = 8
+"""How many steps are looked at for each one just skipped: 10,000 in a chain take six rounds."""
+_STILL_WAITING = (
+    update(StepRun)
+    .where(StepRun.id == bindparam("step_id"), StepRun.status == StepStatus.PENDING)
+    .values(waiting_on=bindparam("now_waiting_on"), worst=bindparam("now_worst"))
+)
 AUDIT_OF = {StepEvent.RELEASE: AuditAction.STEP_READY, StepEvent.SKIP: AuditAction.STEP_SKIPPED}
 
 
@@ -42,7 +48,7 @@ def settle(trail: Trail, build: Build, run: StepRun, settlement: Settlement, rea
     if reason is not None and build.status_reason is None:
         build.status_reason = reason
     build.open_steps -= 1
-    _spread(trail, build, _explore(trail.session, {run.id: settlement}))
+    _spread(trail, build, _explore(trail.session, {run.id: settlement}, reach=0))
     _end_if_done(trail, build)
 
 
@@ -64,29 +70,34 @@ def _end_if_done(trail: Trail, build: Build) -> None:
         change_build(trail, build, finish(build.status_reason))
 
 
-def _explore(session: Session, settled: Mapping[str, Settlement]) -> Advance:
-    """Judge with as little of the graph as is needed: everything below only where something may be skipped."""
-    failed = any(settlement is not Settlement.PASSED for settlement in settled.values())
-    return advance(settled, region.below(session, settled, whole=failed))
+def _explore(session: Session, settled: Mapping[str, Settlement], reach: int) -> Advance:
+    return advance(settled, region.below(session, settled, reach))
 
 
 def _spread(trail: Trail, build: Build, outcome: Advance) -> None:
-    """Write the outcome, and go on below skipped steps as long as the engine could not see what is there."""
+    """Write the outcome, and go on below skipped steps as long as the engine could not see what is there.
+
+    How far it looks follows from how many steps were just skipped: so a long chain takes few rounds, and a skipped
+    step whose dependents wait for others too costs no more than itself.
+    """
     while True:
         _wait(trail.session, outcome.waiting)
         _release(trail, build, outcome.ready)
         _skip(trail, build, outcome.skipped)
         if not outcome.unexplored:
             return
-        outcome = _explore(trail.session, outcome.unexplored)
+        outcome = _explore(trail.session, outcome.unexplored, FURTHER * len(outcome.skipped))
 
 
 def _wait(session: Session, waiting: Mapping[str, Waiting]) -> None:
-    alike: defaultdict[Waiting, list[str]] = defaultdict(list)
-    for step_id, state in waiting.items():
-        alike[state].append(step_id)
-    for state, step_ids in alike.items():
-        _write_pending(session, step_ids, {"waiting_on": state.waiting_on, "worst": state.worst})
+    """One statement, sent once for all rows: each of them may have another number of steps left to wait for."""
+    if not waiting:
+        return
+    rows = [
+        {"step_id": step_id, "now_waiting_on": state.waiting_on, "now_worst": state.worst}
+        for step_id, state in waiting.items()
+    ]
+    _require_all(steps.changed_rows(session.connection().execute(_STILL_WAITING, rows)), len(rows))
 
 
 def _release(trail: Trail, build: Build, step_ids: Sequence[str]) -> None:
@@ -128,6 +139,10 @@ def _write_pending(session: Session, step_ids: Sequence[str], values: Mapping[st
         guarded = update(StepRun).where(StepRun.id.in_(batch), StepRun.status == StepStatus.PENDING).values(values)
         options = guarded.returning(StepRun.id, StepRun.name).execution_options(synchronize_session=False)
         written += [(row.id, row.name) for row in session.execute(options)]
-    if len(written) != len(step_ids):
-        raise Conflict("steps of this build changed at the same moment", "changed_meanwhile")
+    _require_all(len(written), len(step_ids))
     return written
+
+
+def _require_all(written: int, wanted: int) -> None:
+    if written != wanted:
+        raise Conflict("steps of this build changed at the same moment", "changed_meanwhile")

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session, undefer
 
+from app.domain.definition import StepDefinition
 from app.domain.errors import Conflict, NotFound
 from app.domain.transitions import StepEvent, move
 from app.models import Attempt, Build, StepRun
@@ -35,7 +36,11 @@ def of_build(session: Session, build_id: str) -> BuildDetail:
     build = builds.get(session, build_id)
     query = select(StepRun).where(StepRun.build_id == build.id).order_by(StepRun.position)
     steps = session.scalars(query.options(undefer(StepRun.definition))).all()
-    return BuildDetail(build, steps, {run.id: run.definition["dependsOn"] for run in steps})
+    return BuildDetail(build, steps, {run.id: _depends_on(run) for run in steps})
+
+
+def _depends_on(run: StepRun) -> Sequence[str]:
+    return StepDefinition.from_posted(run.definition).depends_on
 
 
 def attempts(session: Session, step_id: str) -> Sequence[Attempt]:
@@ -49,6 +54,14 @@ def lock(session: Session, step_id: str) -> tuple[Build, StepRun]:
     build = builds.lock(session, get(session, step_id).build_id)
     query = select(StepRun).where(StepRun.id == step_id).execution_options(populate_existing=True)
     return build, session.scalars(query.options(undefer(StepRun.definition))).one()
+
+
+def lock_attempt(session: Session, run: StepRun, number: int) -> Attempt | None:
+    """An attempt as it is now, held until the transaction ends; after its build, if that is locked too.
+
+    A heartbeat and a piece of the log lock the attempt alone, so the build's lock does not hold them off.
+    """
+    return session.get(Attempt, (run.id, number), populate_existing=True, with_for_update=True)
 
 
 def change(session: Session, run: StepRun, event: StepEvent, **values: Any) -> None:
