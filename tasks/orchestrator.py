@@ -56,10 +56,11 @@ def plan(build_id: str) -> None:
             log.warning("message dropped: it names no build")
             return
         try:
-            database.transact(planning.plan, build_id)
+            build = database.transact(planning.plan, build_id)
         except NotFound:
             log.warning("message dropped: there is no such build")
             return
+        log.info("build planned", project=build.project_id)
         hand_out(build_id)
 
 
@@ -84,6 +85,7 @@ def sweep() -> None:
             log.warning("attempt overdue")
             attend(leases.expire, step_id, attempt)
     send(database.transact(dispatching.dispatch_due, settings.claim_deadline_s))
+    log.debug("swept")
 
 
 def attend(service: Callable[..., object], *ids: Any) -> None:
@@ -102,7 +104,13 @@ def send(dispatches: Sequence[Dispatch]) -> None:
     """Publish a message per dispatch. One that cannot be sent is sent again by the sweep, when its stamp is due."""
     with broker.sending(steps=len(dispatches)):
         for each in dispatches:
-            app.send_task(RUN, (each.step_id, each.attempt), queue=pool_queue(each.pool))
+            queue = pool_queue(each.pool)
+            app.send_task(RUN, (each.step_id, each.attempt), queue=queue)
+            log.info("step handed out", queue=queue, **ids_of(each))
+
+
+def ids_of(sent: Dispatch) -> dict[str, Any]:
+    return {"project": sent.project_id, "build": sent.build_id, "step": sent.step_id, "attempt": sent.attempt}
 
 
 @setup_logging.connect
