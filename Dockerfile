@@ -17,10 +17,11 @@ COPY --from=build /opt/buildserver /opt/buildserver
 ENV PATH=/opt/buildserver/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     BUILDSERVER_DATA_DIR=/var/lib/buildserver \
+    BUILDSERVER_HOST=0.0.0.0 \
     BUILDSERVER_LOG_JSON=true
 USER buildserver
 WORKDIR /var/lib/buildserver
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/readyz', timeout=4)"]
-CMD ["gunicorn", "--worker-class", "gthread", "--threads", "32", "--bind", "0.0.0.0:3000", "app.wsgi:create()"]
+CMD ["gunicorn", "--config", "python:config.gunicorn", "app.wsgi:create()"]

@@ -1,4 +1,4 @@
-"""Puts the API process together: settings, database, relay and application. `gunicorn 'app.wsgi:create()'`."""
+"""Puts the API process together: settings, database, relay and application. How it is served: `config/gunicorn.py`."""
 
 from flask import Flask
 from redis import Redis
@@ -12,8 +12,6 @@ from tasks.celery_app import make_celery
 from tasks.relay import Relay
 
 PING_TIMEOUT_S = 1.0
-THREADS = 32
-"""As many database connections as gunicorn is given threads."""
 
 
 def create(settings: Settings | None = None) -> Flask:
@@ -21,7 +19,7 @@ def create(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     configure_logging(settings)
     relay = Relay(make_celery(settings))
-    database = Database(settings.database_url, pool_size=THREADS, on_hints=relay.put)
+    database = Database(settings.database_url, pool_size=settings.api_threads, on_hints=relay.put)
     return create_app(settings, database, BrokerCheck(settings.redis_url))
 
 

@@ -23,7 +23,12 @@ SHARED: tuple[Processor, ...] = (
     structlog.processors.StackInfoRenderer(),
 )
 
-CHATTY = ("alembic.runtime.migration",)  # says two lines whenever the schema's revision is read
+LEVELS = {
+    "alembic.runtime.migration": logging.WARNING,  # says two lines whenever the schema's revision is read
+    "celery.worker.strategy": logging.WARNING,  # says that a task was received, with nothing of what it is about,
+    "celery.app.trace": logging.WARNING,  # and that it succeeded: every few seconds, for the sweep alone
+    "celery.apps.worker": logging.INFO,  # says when a worker is ready, and `up` waits for that whatever the level
+}
 
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
@@ -45,8 +50,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, level in LEVELS.items():
+        logging.getLogger(name).setLevel(level)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

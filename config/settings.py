@@ -40,6 +40,12 @@ class Settings:
     trust_network: Annotated[bool, Variable("BUILDSERVER_TRUST_NETWORK", "false", flag)]
     """Allows an address that other machines reach, although there is no login yet."""
     api_url: Annotated[str, Variable("BUILDSERVER_API_URL", "http://127.0.0.1:{port}", HTTP)]
+    api_workers: Annotated[int, Variable("BUILDSERVER_API_WORKERS", "1", whole(1, 64))]
+    api_threads: Annotated[int, Variable("BUILDSERVER_API_THREADS", "32", whole(1, 512))]
+    """Per process; each may hold one database connection."""
+    orchestrators: Annotated[int, Variable("BUILDSERVER_ORCHESTRATORS", "2", whole(1, 64))]
+    stop_grace_s: Annotated[int, Variable("BUILDSERVER_STOP_GRACE_S", "8", whole(1, 600))]
+    """Less than the ten seconds after which containers are killed."""
 
     runner_name: Annotated[str, Variable("BUILDSERVER_RUNNER_NAME", "{hostname}", NAME)]
     pool: Annotated[str, Variable("BUILDSERVER_POOL", "default", POOL)]

@@ -1,75 +1,121 @@
 """The orchestrator: plans builds, hands ready steps to the pools, and sweeps up what a lost message left.
 
-Run as `celery -A tasks.orchestrator worker -Q orchestrate`. Every task is safe to run twice, at once, or late.
+Run as `celery -A tasks.orchestrator worker`. Every task is safe to run twice, at once, or late, and trusts no message:
+it takes an id and reads the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import worker_process_init, worker_ready, worker_shutting_down
-from kombu.exceptions import OperationalError
+from celery.signals import setup_logging, worker_process_init, worker_ready, worker_shutting_down
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain.errors import NotFound
+from app.domain.errors import BuildServerError, NotFound
 from app.models.database import Database
 from app.services import dispatching, leases, planning
 from app.services.dispatching import Dispatch
-from config.logging import configure_logging
+from config.logging import configure_logging, log_context
 from config.settings import load_settings
-from tasks.celery_app import DISPATCH, PLAN, RUN, SWEEP, make_celery, pool_queue
+from tasks import pulse
+from tasks.broker_watch import BrokerWatch
+from tasks.celery_app import DISPATCH, ORCHESTRATE, PLAN, RUN, SWEEP, make_celery, pool_queue
+from tasks.messages import is_id
 from tasks.ticker import Ticker
+from worker.process_tree import die_with_parent
 
 log = structlog.get_logger(__name__)
 
-TIME_LIMIT_S = 30
-SOFT_TIME_LIMIT_S = 20
-"""A stuck task frees its row lock before its message is handed to another worker."""
-
 settings = load_settings()
 configure_logging(settings)
-app: Celery = make_celery(settings)
-app.conf.update(task_acks_late=True, task_time_limit=TIME_LIMIT_S, task_soft_time_limit=SOFT_TIME_LIMIT_S)
+app: Celery = make_celery(
+    settings,
+    ORCHESTRATE,
+    task_acks_late=True,  # every task may run twice, so a worker that dies costs no message
+    task_time_limit=30,  # a stuck task frees its row lock before its message is handed to another worker
+    task_soft_time_limit=20,
+    worker_pool="solo" if settings.orchestrators == 1 else "prefork",
+    worker_concurrency=settings.orchestrators,
+    worker_max_tasks_per_child=1_000,  # bounds what a leak can take, as does the next one
+    worker_max_memory_per_child=300 * 1024,  # KiB
+    worker_cancel_long_running_tasks_on_connection_loss=True,  # else each reconnection runs the same task once more
+)
 database = Database(settings.database_url)
+broker = BrokerWatch()
 ticker = Ticker(settings.sweep_interval_s, lambda: app.send_task(SWEEP, expires=settings.sweep_interval_s))
+
+pulse.watch(settings, "orchestrator")
 
 
 @app.task(name=PLAN)
 def plan(build_id: str) -> None:
     """Release a new build's first steps and hand them out."""
-    try:
-        database.transact(planning.plan, build_id)
-    except NotFound:
-        log.warning("plan of an unknown build", build=build_id)
-        return
-    dispatch(build_id)
+    with log_context(build=build_id):
+        if not is_id(build_id):
+            log.warning("message dropped: it names no build")
+            return
+        try:
+            build = database.transact(planning.plan, build_id)
+        except NotFound:
+            log.warning("message dropped: there is no such build")
+            return
+        log.info("build planned", project=build.project_id)
+        hand_out(build_id)
 
 
 @app.task(name=DISPATCH)
 def dispatch(build_id: str) -> None:
     """Hand a build's ready steps to their pools."""
-    send(database.transact(dispatching.dispatch_build, build_id, settings.claim_deadline_s))
+    with log_context(build=build_id):
+        if not is_id(build_id):
+            log.warning("message dropped: it names no build")
+            return
+        hand_out(build_id)
 
 
 @app.task(name=SWEEP)
 def sweep() -> None:
     """Find in the rows what no message brought: unplanned builds, runners that are lost, steps nobody claimed."""
     for build_id in database.read(planning.unplanned):
-        database.transact(planning.plan, build_id)
+        with log_context(build=build_id):
+            attend(planning.plan, build_id)
     for step_id, attempt in database.read(leases.overdue):
-        log.warning("attempt overdue", step=step_id, attempt=attempt)
-        database.transact(leases.expire, step_id, attempt)
+        with log_context(step=step_id, attempt=attempt):
+            log.warning("attempt overdue")
+            attend(leases.expire, step_id, attempt)
     send(database.transact(dispatching.dispatch_due, settings.claim_deadline_s))
+    log.debug("swept")
+
+
+def attend(service: Callable[..., object], *ids: Any) -> None:
+    """One finding of the sweep. What cannot be done about it is logged and must not keep the others waiting."""
+    try:
+        database.transact(service, *ids)
+    except (BuildServerError, SQLAlchemyError):
+        log.exception("the sweep cannot settle this; it will try again")
+
+
+def hand_out(build_id: str) -> None:
+    send(database.transact(dispatching.dispatch_build, build_id, settings.claim_deadline_s))
 
 
 def send(dispatches: Sequence[Dispatch]) -> None:
     """Publish a message per dispatch. One that cannot be sent is sent again by the sweep, when its stamp is due."""
-    try:
+    with broker.sending(steps=len(dispatches)):
         for each in dispatches:
-            app.send_task(RUN, (each.step_id, each.attempt), queue=pool_queue(each.pool))
-    except OperationalError as error:
-        log.warning(
-            "broker unreachable; the sweep will send these steps again", steps=len(dispatches), error=str(error)
-        )
+            queue = pool_queue(each.pool)
+            app.send_task(RUN, (each.step_id, each.attempt), queue=queue)
+            log.info("step handed out", queue=queue, **ids_of(each))
+
+
+def ids_of(sent: Dispatch) -> dict[str, Any]:
+    return {"project": sent.project_id, "build": sent.build_id, "step": sent.step_id, "attempt": sent.attempt}
+
+
+@setup_logging.connect
+def keep_logging(**_: object) -> None:
+    """Celery leaves alone what is connected here: the logging above is the only one."""
 
 
 @worker_ready.connect
@@ -83,6 +129,7 @@ def stop_sweeping(**_: object) -> None:
 
 
 @worker_process_init.connect
-def forget_connections(**_: object) -> None:
-    """A connection of the parent's must not be used by two processes."""
+def begin_child(**_: object) -> None:
+    """A connection of the parent's must not be used by two processes, and no child stays when the parent is killed."""
+    die_with_parent()
     database.engine.dispose(close=False)

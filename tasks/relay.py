@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import structlog
 from celery import Celery
-from kombu.exceptions import OperationalError
 
 from app.models.hints import Hint
+from tasks.broker_watch import BrokerWatch
 
 log = structlog.get_logger(__name__)
 
@@ -20,10 +20,11 @@ CAPACITY = 10_000
 
 
 class Relay:
-    """A queue of hints and the thread that publishes them."""
+    """A queue of hints and the thread that publishes them, in order."""
 
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
+        self._broker = BrokerWatch()
         self._hints: queue.Queue[Hint] = queue.Queue(CAPACITY)
         threading.Thread(target=self._run, name="relay", daemon=True).start()
 
@@ -38,7 +39,5 @@ class Relay:
     def _run(self) -> None:
         while True:
             hint = self._hints.get()
-            try:
+            with self._broker.sending(build=hint.build_id):
                 self._celery.send_task(hint.task, (hint.build_id,))
-            except OperationalError as error:
-                log.warning("hint not sent; the sweep will find the work", build=hint.build_id, error=str(error))

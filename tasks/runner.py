@@ -1,4 +1,4 @@
-"""A runner of a pool, fed by Celery: `celery -A tasks.runner worker -Q run.<pool> -P threads -c <slots>`.
+"""A runner of a pool, fed by Celery: `celery -A tasks.runner worker`.
 
 A message is acknowledged when it arrives: from the claim on, the lease covers what may go wrong. This process never
 touches the database.
@@ -6,11 +6,13 @@ touches the database.
 
 import structlog
 from celery import Celery
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import setup_logging, worker_init, worker_shutting_down
 
-from config.logging import configure_logging
+from config.logging import configure_logging, log_context
 from config.settings import load_settings
-from tasks.celery_app import RUN, make_celery
+from tasks import pulse
+from tasks.celery_app import RUN, make_celery, pool_queue
+from tasks.messages import is_attempt, is_id
 from worker.api import NotFound, Refused, Unreachable
 from worker.runner import Runner
 
@@ -18,20 +20,37 @@ log = structlog.get_logger(__name__)
 
 settings = load_settings()
 configure_logging(settings)
-app: Celery = make_celery(settings)
-app.conf.update(task_acks_late=False, worker_enable_remote_control=True)
+app: Celery = make_celery(
+    settings,
+    pool_queue(settings.pool),
+    task_acks_late=False,  # a message held while its step runs would be handed to a second runner
+    worker_pool="threads",  # limits and cancels are the runner's own, and act on the step's processes
+    worker_concurrency=settings.runner_slots,
+    worker_disable_prefetch=True,  # a message waits in the queue, for whichever runner is free first
+)
 runner = Runner(settings)
+
+pulse.watch(settings, "runner")
 
 
 @app.task(name=RUN)
 def run(step_id: str, attempt: int) -> None:
     """Run an attempt of a step; one that somebody else has, or that is over, is left alone."""
-    try:
-        runner.run(step_id, attempt)
-    except (Refused, NotFound) as error:
-        log.info("step not run", step=step_id, attempt=attempt, why=str(error))
-    except Unreachable as error:
-        log.warning("server unreachable; the step is sent again later", step=step_id, attempt=attempt, error=str(error))
+    with log_context(step=step_id, attempt=attempt):
+        if not is_id(step_id) or not is_attempt(attempt):
+            log.warning("message dropped: it names no attempt of a step")
+            return
+        try:
+            runner.run(step_id, attempt)
+        except (Refused, NotFound) as error:
+            log.info("step not run", why=str(error))
+        except Unreachable as error:
+            log.warning("server unreachable; the step is sent again later", error=str(error))
+
+
+@setup_logging.connect
+def keep_logging(**_: object) -> None:
+    """Celery leaves alone what is connected here: the logging above is the only one."""
 
 
 @worker_init.connect

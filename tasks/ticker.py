@@ -4,10 +4,7 @@ import random
 import threading
 from collections.abc import Callable
 
-import structlog
-from kombu.exceptions import OperationalError
-
-log = structlog.get_logger(__name__)
+from tasks.broker_watch import BrokerWatch
 
 JITTER = 0.2
 """Orchestrators started together drift apart by up to this share of the interval each time."""
@@ -19,6 +16,7 @@ class Ticker:
     def __init__(self, interval_s: float, tick: Callable[[], object]) -> None:
         self._interval_s = interval_s
         self._tick = tick
+        self._broker = BrokerWatch()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -30,8 +28,6 @@ class Ticker:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            try:
+            with self._broker.sending():
                 self._tick()
-            except OperationalError as error:
-                log.warning("broker unreachable; the sweep is asked for again", error=str(error))
             self._stopped.wait(self._interval_s * random.uniform(1 - JITTER, 1 + JITTER))

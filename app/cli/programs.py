@@ -8,15 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.cli import embedded_redis
 from app.cli.data_directory import DataDirectory
+from config import commands
 from config.settings import Settings
 
-API_THREADS = 32
-API_GRACE_S = 2
 LOG_BYTES = "10MB"
 LAST, MIDDLE, FIRST = 10, 20, 30  # supervisord starts in this order and stops in the reverse one, a group at a time
 
@@ -35,13 +35,19 @@ class Program:
 
 def server_programs(settings: Settings, flower_port: int) -> list[Program]:
     """API, orchestrator, runner and Flower, as commands of this very Python."""
+    api_wait_s = settings.stop_grace_s + 1
     return [
-        Program("api", _api(settings), "api", MIDDLE, stop_wait_s=API_GRACE_S + 1),
-        Program("orchestrator", _worker("orchestrator", "orchestrate", "solo", 1), "work", FIRST, stop_wait_s=4),
+        Program("api", _command(commands.API), "api", MIDDLE, stop_wait_s=api_wait_s),
+        Program("orchestrator", _command(commands.ORCHESTRATOR), "work", FIRST, stop_wait_s=4),
+        Program("runner", _command(commands.RUNNER), "work", FIRST, stop_wait_s=4),
         Program(
-            "runner", _worker("runner", f"run.{settings.pool}", "threads", settings.runner_slots), "work", FIRST, 4
+            "flower",
+            _command(commands.flower("127.0.0.1", flower_port)),
+            "work",
+            FIRST,
+            stop_wait_s=1,
+            stop_signal="KILL",
         ),
-        Program("flower", _flower(flower_port), "work", FIRST, stop_wait_s=1, stop_signal="KILL"),
     ]
 
 
@@ -77,30 +83,9 @@ def leash_words() -> list[str]:
     return words if tried.returncode == 0 else []
 
 
-def _api(settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return _python(
-        "gunicorn",
-        *("--bind", f"{host}:{settings.port}", "--worker-class", "gthread", "--threads", str(API_THREADS)),
-        *("--graceful-timeout", str(API_GRACE_S), "--no-control-socket", "app.wsgi:create()"),
-    )
-
-
-def _worker(name: str, queue: str, pool: str, concurrency: int) -> str:
-    return _python(
-        "celery",
-        *("-A", f"tasks.{name}", "worker", "-Q", queue, "-n", f"{name}@%h", "-P", pool, "-c", str(concurrency)),
-        *("--without-mingle", "--without-gossip", "-l", "INFO"),
-    )
-
-
-def _flower(port: int) -> str:
-    """It watches events only; of the two applications the runner's is the one without a database."""
-    return _python("celery", "-A", "tasks.runner", "flower", "--address=127.0.0.1", f"--port={port}")
-
-
-def _python(module: str, *arguments: str) -> str:
-    return shlex.join([sys.executable, "-m", module, *arguments])
+def _command(words: Sequence[str]) -> str:
+    """Run by this very Python, whatever PATH says."""
+    return shlex.join([sys.executable, "-m", *words])
 
 
 def _supervisor_section(directory: DataDirectory) -> str:

@@ -20,6 +20,7 @@ from app.cli.programs import Program, leash_words, redis_program, server_program
 from config.settings import Settings, load_settings
 
 STOP_TIMEOUT_S = 9.0  # more than the programs' own stop times in a row, less than the ten seconds a person waits
+API_GRACE_S = "2"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def make_plan(environ: Mapping[str, str], flower_port: int, socket_folder: Path)
         "BUILDSERVER_API_URL": base_url(settings.host, settings.port),
         "BUILDSERVER_LOG_JSON": "true",
         "FLOWER_UNAUTHENTICATED_API": "true",
+        "BUILDSERVER_ORCHESTRATORS": environ.get("BUILDSERVER_ORCHESTRATORS", "1"),
+        "BUILDSERVER_STOP_GRACE_S": API_GRACE_S,
     }
     if is_loopback(settings.host):
         embedded["BUILDSERVER_ALLOW_FILE_REPOS"] = environ.get("BUILDSERVER_ALLOW_FILE_REPOS", "true")

@@ -24,11 +24,13 @@ SWEEP_LIMIT = 500
 
 @dataclass(frozen=True)
 class Dispatch:
-    """A message to send: which attempt of which step run, and to which pool."""
+    """A message to send: which attempt of which step run, to which pool, and whose it is."""
 
     step_id: str
     attempt: int
     pool: str
+    build_id: str
+    project_id: str
 
 
 def dispatch_build(session: Session, build_id: str, claim_deadline_s: float) -> list[Dispatch]:
@@ -46,9 +48,8 @@ def dispatch_due(session: Session, claim_deadline_s: float) -> list[Dispatch]:
 def _stamp(
     session: Session, which: Sequence[ColumnElement[bool]], claim_deadline_s: float, limit: int | None
 ) -> list[Dispatch]:
-    query = select(StepRun.id, StepRun.attempt, StepRun.pool, StepRun.dispatches).where(
-        StepRun.status == StepStatus.READY, *which
-    )
+    wanted = (StepRun.id, StepRun.attempt, StepRun.pool, StepRun.build_id, StepRun.project_id, StepRun.dispatches)
+    query = select(*wanted).where(StepRun.status == StepStatus.READY, *which)
     rows = session.execute(
         query.order_by(StepRun.redispatch_at, StepRun.position).limit(limit).with_for_update(skip_locked=True)
     ).all()
@@ -58,7 +59,7 @@ def _stamp(
         by_dispatches[row.dispatches].append(row.id)
     for dispatches, step_ids in by_dispatches.items():
         _write_stamp(session, step_ids, dispatches + 1, now, claim_deadline_s)
-    return [Dispatch(row.id, row.attempt, row.pool) for row in rows]
+    return [Dispatch(row.id, row.attempt, row.pool, row.build_id, row.project_id) for row in rows]
 
 
 def _write_stamp(

@@ -16,11 +16,12 @@ SWEPT_AFTER_S = 2.0
 SWEEP_LIMIT = 100
 
 
-def plan(session: Session, build_id: str) -> None:
+def plan(session: Session, build_id: str) -> Build:
     """Release the build's first steps. Repeating it does nothing; NotFound where there is no such build."""
     build = builds.lock(session, build_id)
     with Trail(session, actor="orchestrator") as trail:
         progress.begin(trail, build)
+    return build
 
 
 def unplanned(session: Session) -> Sequence[str]:

@@ -1,0 +1,146 @@
+"""Programs that are killed, frozen or asked to end in the middle of something; what they held is carried on."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app.services import builds
+from config.commands import ORCHESTRATOR
+from tests.integration.tasks.system import System
+from tests.support.program import Program
+from tests.support.wait import eventually
+
+OFTEN = {"BUILDSERVER_SWEEP_INTERVAL_S": "0.2"}
+
+
+@contextmanager
+def locked(system: System, build_id: str) -> Iterator[None]:
+    """Somebody else holds the build's row, so that whoever plans it is stuck in the middle."""
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        system.database.transact(lambda session: (builds.lock(session, build_id), held.set(), free.wait()))
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    try:
+        yield
+    finally:
+        free.set()
+        holder.join()
+
+
+def swept(system: System, processes: str) -> Program:
+    """An orchestrator that has nothing left to do."""
+    orchestrator = system.start(ORCHESTRATOR, BUILDSERVER_ORCHESTRATORS=processes, BUILDSERVER_LOG_LEVEL="DEBUG")
+    orchestrator.wait_line("swept")
+    system.wait_idle()
+    return orchestrator
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_orchestrator_killed_in_the_middle_is_followed_by_the_next_one(system: System, processes: str) -> None:
+    build = system.build()
+    first = swept(system, processes)
+    with locked(system, build):
+        system.celery.send_task("builds.plan", (build,))
+        eventually(system.unacknowledged)
+        first.send(signal.SIGKILL)
+        first.process.wait()
+    assert system.statuses(build) == ["PENDING", "PENDING"]
+    system.orchestrator(**OFTEN)
+    eventually(lambda: system.queued("run.default"))
+    assert system.queued("run.default") == [("steps.run", [*system.step_ids(build), 1])]
+
+
+def test_no_child_of_a_killed_orchestrator_stays(system: System) -> None:
+    orchestrator = system.start(ORCHESTRATOR, BUILDSERVER_ORCHESTRATORS="2")
+    orchestrator.wait_line(" ready.")
+    children = eventually(lambda: children_of(orchestrator))
+    orchestrator.send(signal.SIGKILL)
+    orchestrator.process.wait()
+    eventually(lambda: not any(is_alive(child) for child in children))
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_orchestrator_asked_to_end_finishes_what_it_began(system: System, processes: str) -> None:
+    build = system.build()
+    orchestrator = swept(system, processes)
+    with locked(system, build):
+        system.celery.send_task("builds.plan", (build,))
+        eventually(system.unacknowledged)
+        orchestrator.send(signal.SIGTERM)
+        eventually(lambda: "Warm shutdown" in orchestrator.text)
+    assert orchestrator.process.wait(20) == 0
+    assert system.statuses(build) == ["PENDING", "READY"]
+    assert system.queued("run.default") == [("steps.run", [*system.step_ids(build), 1])]
+    assert system.unacknowledged() == 0
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """Every attempt writes its number here when it starts."""
+    path = tmp_path / "ledger"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def long_build(system: System, ledger: Path) -> str:
+    """A build whose first attempt never ends by itself and whose later ones do, on a system with everything but a
+    runner."""
+    script = f'echo "$STEP_ATTEMPT" >> "{ledger}"; if [ "$STEP_ATTEMPT" = 1 ]; then sleep 1000; fi'
+    build = system.build({"runScript": script})
+    system.settings |= {"BUILDSERVER_LEASE_S": "3", "BUILDSERVER_HEARTBEAT_S": "0.5", **OFTEN}
+    system.api()
+    system.orchestrator()
+    return build
+
+
+def test_a_killed_runner_s_step_is_run_again_by_another(system: System, long_build: str, ledger: Path) -> None:
+    first = system.runner()
+    eventually(lambda: ledger.read_text() == "1\n", describe=lambda: first.text)
+    first.send(signal.SIGKILL)
+    first.process.wait()
+    system.runner(BUILDSERVER_RUNNER_NAME="second")
+    eventually(lambda: system.statuses(long_build) == ["SUCCESS", "SUCCESS"])
+    assert ledger.read_text() == "1\n2\n"
+
+
+def test_a_runner_asked_to_end_hands_its_attempt_back_at_once(system: System, long_build: str, ledger: Path) -> None:
+    """The lease would last for a day, so it is not the sweep that notices."""
+    first = system.runner()
+    eventually(lambda: ledger.read_text() == "1\n", describe=lambda: first.text)
+    assert first.stop() == 0
+    (step,) = system.step_ids(long_build)
+    assert (system.step(step).attempt, system.step(step).status) == (2, "READY")
+    system.runner(BUILDSERVER_RUNNER_NAME="second")
+    eventually(lambda: system.statuses(long_build) == ["SUCCESS", "SUCCESS"])
+    assert ledger.read_text() == "1\n2\n"
+
+
+def test_three_messages_for_an_attempt_run_it_once(system: System, ledger: Path) -> None:
+    build = system.build({"runScript": f"echo started >> '{ledger}'"}, {"name": "after", "dependsOn": ["only"]})
+    system.settings |= OFTEN
+    system.api()
+    system.orchestrator()
+    step = system.step_ids(build)[0]
+    for _ in range(3):
+        system.celery.send_task("steps.run", (step, 1), queue="run.default")
+    system.runner(BUILDSERVER_RUNNERS="4")
+    eventually(lambda: system.statuses(build) == ["SUCCESS", "SUCCESS", "SUCCESS"])
+    assert ledger.read_text() == "started\n"
+
+
+def children_of(program: Program) -> list[int]:
+    process_id = program.process.pid
+    return [int(word) for word in Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()]
+
+
+def is_alive(process_id: int) -> bool:
+    return Path(f"/proc/{process_id}").exists()

@@ -1,0 +1,85 @@
+"""What no message brings, the sweep finds in the rows."""
+
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.models import Build
+from app.models.clock import database_now
+from app.services import leases, planning
+from app.services.leases import Claimant, LeaseTimes
+from tests.integration.tasks.system import System
+from tests.support.wait import eventually
+
+OFTEN = {"BUILDSERVER_SWEEP_INTERVAL_S": "0.2"}
+TIMES = LeaseTimes(lease_s=0.01, step_timeout_s=60)
+
+
+def claimed_and_lost(system: System) -> str:
+    """A step whose runner sends no heartbeat any more."""
+    build = system.build()
+    system.database.transact(planning.plan, build)
+    (step,) = system.step_ids(build)
+    system.database.transact(leases.claim, step, Claimant("gone", "key", heartbeats=True), 1, TIMES)
+    return step
+
+
+def damage(system: System, build_id: str) -> None:
+    """Rows that contradict each other, so that planning the build is refused."""
+
+    def write(session: Session) -> None:
+        now = database_now(session)
+        ended = {"status": "FAILED", "finished_at": now, "open_steps": 0, "created_at": now - timedelta(days=1)}
+        session.execute(update(Build).where(Build.id == build_id).values(ended))
+
+    system.database.transact(write)
+
+
+def test_a_build_whose_hint_was_lost_is_planned_and_its_steps_are_sent(system: System) -> None:
+    build = system.build()
+    system.orchestrator(**OFTEN)
+    eventually(lambda: system.queued("run.default"))
+    assert system.queued("run.default") == [("steps.run", [*system.step_ids(build), 1])]
+
+
+def test_a_lost_runner_s_step_is_sent_again_as_its_next_attempt(system: System) -> None:
+    step = claimed_and_lost(system)
+    orchestrator = system.orchestrator(**OFTEN)
+    eventually(lambda: system.queued("run.default"))
+    assert system.queued("run.default") == [("steps.run", [step, 2])]
+    assert (system.step(step).status, system.step(step).attempt) == ("READY", 2)
+    line = orchestrator.wait_line("attempt overdue")
+    assert (line["step"], line["attempt"]) == (step, 1)
+
+
+def test_a_step_nobody_claims_is_sent_again_after_twice_the_time(system: System) -> None:
+    system.build()
+    system.orchestrator(**OFTEN, BUILDSERVER_CLAIM_DEADLINE_S="0.1")
+    sent = eventually(lambda: len(system.queued("run.default")) > 2 and system.queued("run.default"))
+    ((_, (step, attempt)),) = {(name, tuple(arguments)) for name, arguments in sent}
+    assert attempt == 1
+    run = system.step(step)
+    assert run.dispatched_at and run.redispatch_at
+    waits = run.redispatch_at - run.dispatched_at
+    assert waits == timedelta(seconds=0.1 * 2 ** (run.dispatches - 1))
+
+
+def test_a_build_that_cannot_be_planned_keeps_no_other_waiting(system: System) -> None:
+    broken = system.build()
+    damage(system, broken)
+    before = system.statuses(broken)
+    sound, lost = system.build(), claimed_and_lost(system)
+    orchestrator = system.orchestrator(**OFTEN)
+    assert orchestrator.wait_line("the sweep cannot settle this")["build"] == broken
+    eventually(lambda: system.statuses(sound)[1] == "READY" and system.step(lost).attempt == 2)
+    assert system.statuses(broken) == before
+
+
+def test_a_sweep_that_nobody_takes_in_time_is_not_made_up_for(system: System) -> None:
+    """Orchestrators that come back after an hour find one sweep's work, not an hour of sweeps."""
+    for _ in range(50):
+        system.celery.send_task("maintenance.sweep", expires=0.01)
+    orchestrator = system.orchestrator()
+    system.wait_idle()
+    assert len(orchestrator.lines("Discarding revoked task: maintenance.sweep")) >= 49
