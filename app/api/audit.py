@@ -15,5 +15,8 @@ blueprint = Blueprint("Audit", __name__, url_prefix="/api/audit-logs", descripti
 @blueprint.response(200, AuditPageSchema, description="A page of entries, newest first")
 @blueprint.errors(400)
 def list_audit_logs(query: dict[str, Any]) -> dict[str, Any]:
-    """List audit entries"""
+    """List audit entries
+
+    Every change of state by anyone leaves one entry. An action that is not known has none.
+    """
     return paged(read(audit.list_entries, query.pop("project_id", None), query.pop("action", None), **query))

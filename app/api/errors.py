@@ -5,11 +5,12 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import BuildServerError, Conflict, Fault, Invalid, NotFound
+from app.models.database import is_transient
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +20,12 @@ STATUS = {
     Conflict: HTTPStatus.CONFLICT,
 }
 RETRY_AFTER_S = 5
+MAX_FAULTS = 100
+"""A request with more faults than this is told of the first ones: the answer must not outgrow the question."""
+UNAVAILABLE_SQLSTATES = ("08", "53", "57P")
+"""PostgreSQL: no connection, no room for one more, shutting down or starting up."""
+UNAVAILABLE_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")
+"""SQLite: held by another process, or its file cannot be opened, read or written."""
 
 
 def register_errors(app: Flask) -> None:
@@ -30,11 +37,11 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _defect)
 
 
-def answer(status: int, message: str, details: list[dict[str, str]] | None = None) -> Response:
+def answer(status: int, message: str, faults: tuple[Fault, ...] = ()) -> Response:
     """An error response. `details` is left out where there is none to give."""
     body: dict[str, Any] = {"error": message}
-    if details:
-        body["details"] = details
+    if faults:
+        body["details"] = [fault.to_dict() for fault in faults[:MAX_FAULTS]]
     response = jsonify(body)
     response.status_code = status
     return response
@@ -44,7 +51,7 @@ def _refused(error: BuildServerError) -> Response:
     status = STATUS.get(type(error))
     if status is None:
         return _defect(error)
-    return answer(status, str(error), [fault.to_dict() for fault in _faults(error)])
+    return answer(status, str(error), _faults(error))
 
 
 def _faults(error: BuildServerError) -> tuple[Fault, ...]:
@@ -64,25 +71,30 @@ def _http(error: HTTPException) -> Response:
 
 
 def _database(error: DBAPIError) -> Response:
-    if error.connection_invalidated or _cannot_connect(error):
+    if error.connection_invalidated or is_transient(error) or _is_unavailable(error):
         return _unavailable(error)
     return _defect(error)
 
 
-def _cannot_connect(error: DBAPIError) -> bool:
-    text = str(error.orig).lower()
-    return any(sign in text for sign in ("connection", "database is locked", "unable to open", "starting up"))
+def _is_unavailable(error: DBAPIError) -> bool:
+    """Whether the database is to blame and not the statement. A connection that was never made has no SQLSTATE."""
+    if sqlite := getattr(error.orig, "sqlite_errorname", None):
+        return str(sqlite).startswith(UNAVAILABLE_SQLITE)
+    if sqlstate := getattr(error.orig, "sqlstate", None):
+        return str(sqlstate).startswith(UNAVAILABLE_SQLSTATES)
+    return isinstance(error, OperationalError)
 
 
 def _unavailable(error: Exception) -> Response:
-    log.warning("database unavailable", request_id=g.get("request_id"), error=str(getattr(error, "orig", error)))
-    response = answer(HTTPStatus.SERVICE_UNAVAILABLE, "the database cannot be reached at the moment; try again")
+    log.warning("database unavailable", request_id=g.request_id, error=str(getattr(error, "orig", error)))
+    message = f"the database cannot be reached at the moment; try again (request id {g.request_id})"
+    response = answer(HTTPStatus.SERVICE_UNAVAILABLE, message)
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 
 def _defect(error: Exception) -> Response:
     """A defect: logged whole, answered with nothing but the id under which the log has it."""
-    log.error("request failed", request_id=g.get("request_id"), exc_info=error)
-    message = f"internal server error; the server's log has it under request id {g.get('request_id', 'unknown')}"
+    log.error("request failed", request_id=g.request_id, exc_info=error)
+    message = f"internal server error; the server's log has it under request id {g.request_id}"
     return answer(HTTPStatus.INTERNAL_SERVER_ERROR, message)

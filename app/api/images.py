@@ -17,7 +17,10 @@ blueprint = Blueprint("Docker Images", __name__, url_prefix="/api/docker-images"
 @blueprint.response(200, DockerImageSchema(many=True), description="Images, oldest first")
 @blueprint.errors(400)
 def list_images(query: dict[str, bool]) -> Sequence[DockerImage]:
-    """List docker images"""
+    """List docker images
+
+    All of them, or with `public=true` only those that every account may use.
+    """
     return read(images.list_all, **query)
 
 
@@ -26,5 +29,8 @@ def list_images(query: dict[str, bool]) -> Sequence[DockerImage]:
 @blueprint.response(201, DockerImageSchema, description="The new image")
 @blueprint.errors(400, 409, 413, 415)
 def create_image(body: dict[str, Any]) -> DockerImage:
-    """Register a docker image"""
+    """Register a docker image
+
+    Steps name it by its slug. Of two requests for one slug the first gets it, the other is a conflict.
+    """
     return transact(images.create, **body)

@@ -17,7 +17,10 @@ blueprint = Blueprint("Projects", __name__, url_prefix="/api/projects", descript
 @blueprint.response(200, ProjectSchema(many=True), description="The account's projects, oldest first")
 @blueprint.errors(400)
 def list_projects(query: dict[str, Any]) -> Sequence[Project]:
-    """List an account's projects"""
+    """List an account's projects
+
+    An account that nobody used has none.
+    """
     return read(projects.list_for_account, query["account_id"])
 
 
@@ -26,5 +29,8 @@ def list_projects(query: dict[str, Any]) -> Sequence[Project]:
 @blueprint.response(201, ProjectSchema, description="The new project")
 @blueprint.errors(400, 413, 415)
 def create_project(body: dict[str, Any]) -> Project:
-    """Create a project"""
+    """Create a project
+
+    Names need not be unique: the id is what tells projects apart.
+    """
     return transact(projects.create, **body)

@@ -6,7 +6,7 @@ from flask import Response
 
 from app.api.access import read
 from app.api.blueprint import Blueprint
-from app.api.schemas.builds import AttemptSchema, LogQuery, StepRunSchema
+from app.api.schemas.builds import AttemptSchema, LogQuery, StepRunDetailSchema
 from app.models import Attempt, StepRun
 from app.services import logs, steps
 
@@ -17,10 +17,13 @@ PLAIN_TEXT = {"type": "string", "format": "binary"}
 
 
 @blueprint.get("/<stepId>")
-@blueprint.response(200, StepRunSchema, description="The step run")
+@blueprint.response(200, StepRunDetailSchema, description="The step run")
 @blueprint.errors(404)
 def get_step(step_id: str) -> StepRun:
-    """Show a step run"""
+    """Show a step run
+
+    Its id is the one that the runner's calls take as `stepId`.
+    """
     return read(steps.get, step_id)
 
 
@@ -28,7 +31,10 @@ def get_step(step_id: str) -> StepRun:
 @blueprint.response(200, AttemptSchema(many=True), description="Its attempts, oldest first")
 @blueprint.errors(404)
 def list_attempts(step_id: str) -> Sequence[Attempt]:
-    """List a step run's attempts"""
+    """List a step run's attempts
+
+    An attempt begins when a runner claims it: a step run that nobody claimed has none.
+    """
     return read(steps.attempts, step_id)
 
 
@@ -37,7 +43,8 @@ def list_attempts(step_id: str) -> Sequence[Attempt]:
 @blueprint.response(200, PLAIN_TEXT, content_type="text/plain", description="What an attempt printed")
 @blueprint.errors(400, 404)
 def get_log(query: dict[str, int], step_id: str) -> Response:
-    """Show what a step run printed, byte for byte"""
-    response = Response(read(logs.read, step_id, query.get("attempt")), mimetype="text/plain")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    """Show what a step run printed
+
+    Byte for byte, of the newest attempt unless another is asked for, while it runs and after.
+    """
+    return Response(read(logs.read, step_id, query.get("attempt")), mimetype="text/plain")

@@ -77,6 +77,9 @@ def of_schema(where: str, wanted: Any, actual: Any, served: Any) -> Iterator[str
 
 
 def resolved(schema: Any, document: Any) -> Any:
+    """The schema itself where there is a reference to it, also one that has a description beside it."""
+    if "allOf" in schema:
+        (schema,) = schema["allOf"]
     while "$ref" in schema:
         *folders, name = schema["$ref"].removeprefix("#/").split("/")
         place = document

@@ -2,7 +2,8 @@
 
 from marshmallow import fields
 
-from app.api.schemas.base import BaseSchema, PaginationSchema, Text, identifier, instant, page_query
+from app.api.schemas.base import BaseSchema, Text, identifier, instant, page_query, pagination, shown
+from app.domain.audit import AuditAction
 
 DEFAULT_LIMIT = 100
 
@@ -11,9 +12,15 @@ class AuditEntrySchema(BaseSchema):
     """One change of state: who made it, and what it was."""
 
     id = identifier("entry")
-    project_id = fields.String(metadata={"description": "The project it happened in, if any"})
-    action = fields.String(metadata={"description": "What happened, as `thing.happened`"})
-    details = fields.Dict(metadata={"description": "Who did it, what it concerns, before and after"})
+    project_id = shown("The project it happened in, if any")
+    action = shown("What happened, as `thing.happened`", example=AuditAction.STEP_COMPLETED)
+    details = fields.Dict(
+        dump_only=True,
+        metadata={
+            "description": "Who did it (`actor`), what it concerns, and where a status changed, `before` and `after`",
+            "example": {"actor": "runner-1", "step": "test", "attempt": 1, "before": "RUNNING", "after": "SUCCESS"},
+        },
+    )
     created_at = instant("When it happened")
 
 
@@ -21,11 +28,17 @@ class AuditQuery(page_query(DEFAULT_LIMIT)):  # type: ignore[misc]  # the base i
     """Which entries."""
 
     project_id = Text(metadata={"description": "Only entries of this project"})
-    action = Text(metadata={"description": "Only entries of this action"})
+    action = Text(
+        metadata={
+            "description": "Only entries of this action, one of: " + ", ".join(f"`{action}`" for action in AuditAction)
+        }
+    )
 
 
 class AuditPageSchema(BaseSchema):
     """A page of entries, newest first."""
 
-    audit_logs = fields.List(fields.Nested(AuditEntrySchema), attribute="rows")
-    pagination = fields.Nested(PaginationSchema, attribute="page")
+    audit_logs = fields.List(
+        fields.Nested(AuditEntrySchema), attribute="rows", metadata={"description": "The page's entries, newest first"}
+    )
+    pagination = pagination()

@@ -36,7 +36,7 @@ class Text(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if _UNSTORABLE.search(text):
-            raise ValidationError("must not contain NUL or half of a surrogate pair")
+            raise ValidationError("must be Unicode text without NUL")
         text = text.strip() if self.trim else text
         if self.check and (refused := self.check(text)):
             raise ValidationError(refused)
@@ -69,10 +69,10 @@ class Whole(fields.Integer):
 
 
 class QueryInteger(fields.Integer):
-    """An integer in a query string, of digits and an optional sign."""
+    """An integer in a query string: ASCII digits and an optional sign, and no more of them than any list needs."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
-        if not re.fullmatch(r"[+-]?[0-9]{1,18}", str(value)):
+        if not re.fullmatch(r"[+-]?[0-9]{1,100}", str(value)):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
 
@@ -96,6 +96,13 @@ class PaginationSchema(BaseSchema):
     has_more = fields.Boolean(metadata={"description": "Whether there are more after this page"})
 
 
+def pagination() -> fields.Nested:
+    """The field that shows where a page stands."""
+    return fields.Nested(
+        PaginationSchema, attribute="page", metadata={"description": "Where the page stands in its list"}
+    )
+
+
 def page_query(default_limit: int) -> type[Schema]:
     """The query of a list with pages; a limit over 1000 is lowered, and shown so in the answer."""
     return BaseSchema.from_dict(
@@ -111,6 +118,11 @@ def page_query(default_limit: int) -> type[Schema]:
         },
         name=f"PageOf{default_limit}",
     )
+
+
+def shown(description: str, **metadata: Any) -> fields.String:
+    """A field that shows a text."""
+    return fields.String(dump_only=True, metadata={"description": description, **metadata})
 
 
 def identifier(of: str) -> fields.String:

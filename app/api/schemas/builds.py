@@ -4,8 +4,8 @@ from typing import Any
 
 from marshmallow import fields, post_dump, validate
 
-from app.api.schemas.base import BaseSchema, PaginationSchema, Text, identifier, instant
-from app.domain.references import check_branch, check_commit_hash
+from app.api.schemas.base import BaseSchema, QueryInteger, Text, identifier, instant, pagination, shown
+from app.domain.references import COMMIT_PATTERN, REPOSITORY_PATTERN, check_branch, check_commit_hash
 from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus, Word
 
 MAX_MESSAGE = 20_000
@@ -25,11 +25,11 @@ class BuildSchema(BaseSchema):
     workflow_id = identifier("workflow")
     status = word(BuildStatus, "Where the build stands")
     status_reason = word(Reason, "What failed the build first")
-    commit_hash = fields.String(metadata={"description": "The commit that is built"})
-    repo_url = fields.String(metadata={"description": "The git repository it comes from"})
-    branch = fields.String(metadata={"description": "The branch it belongs to"})
-    commit_message = fields.String(metadata={"description": "The commit's message"})
-    commit_author = fields.String(metadata={"description": "The commit's author, as its metadata says"})
+    commit_hash = shown("The commit that is built")
+    repo_url = shown("The git repository it comes from")
+    branch = shown("The branch it belongs to")
+    commit_message = shown("The commit's message")
+    commit_author = shown("The commit's author, as its metadata says")
     created_at = instant("When the build was asked for")
     started_at = instant("When its first step started")
     finished_at = instant("When its last step ended")
@@ -41,15 +41,28 @@ class NewBuild(BaseSchema):
     workflow_id = Text(required=True, validate=validate.Length(min=1), metadata={"description": "The workflow to run"})
     commit_hash = Text(
         check=check_commit_hash,
-        metadata={"description": "The commit to build: 7 to 64 hexadecimal digits; exactly this one is checked out"},
+        metadata={
+            "description": "The commit to build: 7 to 64 hexadecimal digits; exactly this one is checked out",
+            "pattern": COMMIT_PATTERN,
+            "example": "8d1c2a7",
+        },
     )
     repo_url = Text(
         metadata={
-            "description": "The git repository to check out: an https, http, ssh or git URL, or `user@host:path`",
+            "description": "The git repository to check out: an https, http, ssh or git URL, or `user@host:path`; "
+            "a file URL where the server allows those",
             "format": "uri",
+            "pattern": REPOSITORY_PATTERN,
+            "example": "https://git.example/acme/rocket.git",
         }
     )
-    branch = Text(check=check_branch, metadata={"description": "The branch to build where no commit is named"})
+    branch = Text(
+        check=check_branch,
+        metadata={
+            "description": "The branch to build where no commit is named: a name that git accepts",
+            "example": "main",
+        },
+    )
     commit_message = Text(
         validate=validate.Length(max=MAX_MESSAGE), metadata={"description": "The commit's message, for people"}
     )
@@ -74,25 +87,26 @@ class BuildHeaders(BaseSchema):
 class BuildPageSchema(BaseSchema):
     """A page of builds."""
 
-    builds = fields.List(fields.Nested(BuildSchema), attribute="rows")
-    pagination = fields.Nested(PaginationSchema, attribute="page")
+    builds = fields.List(
+        fields.Nested(BuildSchema), attribute="rows", metadata={"description": "The page's builds, newest first"}
+    )
+    pagination = pagination()
 
 
 class StepRunSchema(BaseSchema):
-    """One step in one build."""
+    """One step in one build, as the build shows it."""
 
     id = identifier("step run")
-    build_id = identifier("build")
-    name = fields.String(metadata={"description": "The step's name"})
+    name = shown("The step's name")
     status = word(StepStatus, "Where the step run stands")
     reason = word(Reason, "Why it is in its status")
     attempt = fields.Integer(
         metadata={"description": "The number of the attempt that runs, ran last, or may start next"}
     )
     depends_on = fields.List(fields.String(), metadata={"description": "The names of the steps it depends on"})
-    image_slug = fields.String(metadata={"description": "The image it runs in"})
-    pool = fields.String(metadata={"description": "The pool of runners that takes it"})
-    runner = fields.String(metadata={"description": "The runner of the current attempt"})
+    image_slug = shown("The image it runs in")
+    pool = shown("The pool of runners that takes it")
+    runner = shown("The runner of the current attempt")
     exit_code = fields.Integer(metadata={"description": "The script's exit status"})
     ready_at = instant("When the current attempt could start")
     started_at = instant("When the current attempt was claimed")
@@ -105,10 +119,18 @@ class StepRunSchema(BaseSchema):
         return {**dumped, "dependsOn": definition["dependsOn"], "imageSlug": definition["imageSlug"]}
 
 
-class BuildDetailSchema(BuildSchema):
-    """A build with its step runs in the workflow's order."""
+class StepRunDetailSchema(StepRunSchema):
+    """A step run shown by itself, with the build it belongs to."""
 
-    steps = fields.List(fields.Nested(StepRunSchema(exclude=["build_id"])))
+    build_id = identifier("build")
+
+
+class BuildDetailSchema(BuildSchema):
+    """A build with its step runs."""
+
+    steps = fields.List(
+        fields.Nested(StepRunSchema), metadata={"description": "The build's step runs, in the workflow's order"}
+    )
 
 
 class AttemptSchema(BaseSchema):
@@ -117,7 +139,7 @@ class AttemptSchema(BaseSchema):
     attempt = fields.Integer(attribute="number", metadata={"description": "Its number, from 1"})
     status = word(AttemptStatus, "How it stands or ended")
     reason = word(Reason, "Why it failed")
-    runner = fields.String(metadata={"description": "The runner that claimed it"})
+    runner = shown("The runner that claimed it")
     exit_code = fields.Integer(metadata={"description": "The script's exit status"})
     started_at = instant("When it was claimed")
     finished_at = instant("When it ended")
@@ -126,7 +148,7 @@ class AttemptSchema(BaseSchema):
 class LogQuery(BaseSchema):
     """Which attempt's log."""
 
-    attempt = fields.Integer(
+    attempt = QueryInteger(
         validate=validate.Range(min=1, max=2**31 - 1),
         metadata={"description": "The attempt's number; the newest that started where it is left out"},
     )

@@ -14,7 +14,7 @@ class DockerImageSchema(BaseSchema):
         required=True,
         trim=True,
         validate=validate.Length(min=1, max=50),
-        metadata={"description": "The name steps use for the image; unique on this server"},
+        metadata={"description": "The name steps use for the image; unique on this server", "example": "python"},
     )
     image_url = Text(
         required=True,
@@ -22,6 +22,7 @@ class DockerImageSchema(BaseSchema):
         metadata={
             "description": "An image reference such as `alpine:3.20`, or a URI such as `docker://alpine:3.20`",
             "format": "uri",
+            "example": "docker://python:3.12-slim",
         },
     )
     public = TrueFalse(load_default=False, metadata={"description": "Whether every account may use the image"})

@@ -15,9 +15,14 @@ class ProjectSchema(BaseSchema):
         required=True,
         trim=True,
         validate=validate.Length(min=1),
-        metadata={"description": "The account the project belongs to"},
+        metadata={"description": "The account the project belongs to", "example": "acme"},
     )
-    name = Text(required=True, trim=True, validate=NAME, metadata={"description": "What people call the project"})
+    name = Text(
+        required=True,
+        trim=True,
+        validate=NAME,
+        metadata={"description": "What people call the project", "example": "rocket"},
+    )
     created_at = instant("When the project was created")
     updated_at = instant("When the project was last changed")
 
@@ -25,4 +30,6 @@ class ProjectSchema(BaseSchema):
 class ProjectQuery(BaseSchema):
     """Which projects."""
 
-    account_id = Text(required=True, metadata={"description": "The account whose projects to list"})
+    account_id = Text(
+        required=True, trim=True, metadata={"description": "The account whose projects to list", "example": "acme"}
+    )

@@ -29,7 +29,12 @@ class CompletionSchema(BaseSchema):
         validate=validate.OneOf(["success", "failed"]),
         metadata={"description": "How the step went"},
     )
-    logs = fields.String(metadata={"description": "What the step printed, added to what was streamed before"})
+    logs = fields.String(
+        metadata={
+            "description": "What the step printed, added to what was streamed before. Any bytes a program prints are "
+            "taken, also those that are no Unicode text"
+        }
+    )
     output_paths = fields.List(fields.String(), metadata={"description": "The files the step left behind"})
     attempt = Whole(validate=ATTEMPT, metadata={"description": "The attempt reported; the current one where left out"})
     exit_code = Whole(

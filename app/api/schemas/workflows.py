@@ -4,13 +4,14 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
-from app.api.schemas.base import BaseSchema, Text, TrueFalse, Whole, camel_case, identifier, instant
+from app.api.schemas.base import BaseSchema, Text, TrueFalse, Whole, camel_case, identifier, instant, shown
 from app.api.schemas.projects import NAME
 from app.domain.references import (
     ENV_NAME_PATTERN,
     POOL_PATTERN,
     check_cache_dir,
     check_env_name,
+    check_pool,
     check_workspace_path,
 )
 from app.domain.retry import RETRYABLE
@@ -41,47 +42,54 @@ class StepSchema(BaseSchema):
         required=True,
         trim=True,
         validate=NAME,
-        metadata={"description": "What the step is called; unique in its workflow"},
+        metadata={"description": "What the step is called; unique in its workflow", "example": "test"},
     )
     image_slug = Text(
         required=True,
         trim=True,
         validate=validate.Length(min=1),
-        metadata={"description": "The slug of the docker image the step runs in"},
+        metadata={"description": "The slug of the docker image the step runs in", "example": "python"},
     )
     depends_on = fields.List(
         Text(trim=True),
         required=True,
-        metadata={"description": "The names of the steps that must end before this one starts"},
+        metadata={"description": "The names of the steps that must end before this one starts", "example": []},
     )
     run_script = Text(
         required=True,
         validate=validate.Length(min=1),
-        metadata={"description": "The bash script that does the step's work"},
+        metadata={"description": "The bash script that does the step's work", "example": "python -m pytest"},
     )
     cache_dirs = fields.List(
         Text(check=check_cache_dir),
         required=True,
-        metadata={"description": "Directories kept between builds, in the workspace or below `~/`"},
+        metadata={
+            "description": "Directories kept between builds, in the workspace or below `~/`",
+            "example": ["~/.cache/pip"],
+        },
     )
     output_paths = fields.List(
         Text(check=check_workspace_path),
         required=True,
-        metadata={"description": "Files the step must leave behind, relative to the workspace; patterns are allowed"},
+        metadata={
+            "description": "Files the step must leave behind, relative to the workspace; patterns are allowed",
+            "example": [],
+        },
     )
     env = fields.Dict(
         keys=Text(check=check_env_name, metadata={"pattern": ENV_NAME_PATTERN}),
         values=Text(),
-        metadata={"description": "Environment variables of the script"},
+        metadata={"description": "Environment variables of the script", "example": {"PYTHONDONTWRITEBYTECODE": "1"}},
     )
     timeout_seconds = Whole(
         validate=validate.Range(min=1, max=MAX_TIMEOUT_S),
         metadata={"description": "After how many seconds the step is stopped"},
     )
-    retries = fields.Nested(RetriesSchema)
+    retries = fields.Nested(
+        RetriesSchema, metadata={"description": "How often the step is tried again; after a lost runner it always is"}
+    )
     pool = Text(
-        validate=validate.Regexp(POOL_PATTERN, error="must be lower-case letters, digits and '-', at most 63 of them"),
-        metadata={"description": "The pool of runners that takes the step"},
+        check=check_pool, metadata={"description": "The pool of runners that takes the step", "pattern": POOL_PATTERN}
     )
     allow_failure = TrueFalse(metadata={"description": "Whether the build may pass although this step fails"})
     run_if = Text(
@@ -95,7 +103,7 @@ class WorkflowSchema(BaseSchema):
 
     id = identifier("workflow")
     project_id = identifier("project")
-    name = fields.String(metadata={"description": "What people call the workflow"})
+    name = shown("What people call the workflow")
     created_at = instant("When the workflow was created")
     updated_at = instant("When the workflow was last changed")
 
@@ -104,14 +112,23 @@ class WorkflowDetailSchema(WorkflowSchema):
     """A workflow with its steps, as they were posted."""
 
     steps = fields.List(
-        fields.Dict(), metadata={"description": "The steps, in order and in the form they were posted in"}
+        fields.Dict(),
+        metadata={
+            "description": "The steps, in order and in the form they were posted in",
+            "items": {"$ref": "#/components/schemas/Step"},
+        },
     )
 
 
 class NewWorkflow(BaseSchema):
     """A workflow to create."""
 
-    name = Text(required=True, trim=True, validate=NAME, metadata={"description": "What people call the workflow"})
+    name = Text(
+        required=True,
+        trim=True,
+        validate=NAME,
+        metadata={"description": "What people call the workflow", "example": "ci"},
+    )
     steps = fields.List(
         fields.Nested(StepSchema),
         required=True,
