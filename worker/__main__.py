@@ -1,46 +1,81 @@
-"""Runs one step by hand: `python -m worker STEP_ID [--api-url URL]`.
-
-Exit status 0 when the step succeeded, 1 when it failed, 2 when it could not be run.
-"""
+"""Runs one step by hand: `python -m worker STEP_ID [--api-url URL]`."""
 
 import argparse
 import os
 import signal
 import sys
-from dataclasses import replace
+import threading
+from contextlib import suppress
 
-from config.settings import SettingsError, load_settings
+from config.logging import configure_logging
+from config.settings import Settings, SettingsError, load_settings
 from worker.api import ApiError
+from worker.attempt import Outcome
 from worker.runner import Runner
 
-CANNOT_RUN = 2
+SUCCEEDED, FAILED, NOT_RUN = 0, 1, 2
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STATUSES = """\
+Exit status: 0 the step succeeded, 1 it failed, 2 it was not run to its end: there is no such step, somebody else
+has it, the server does not answer, or it was interrupted. An interrupted step goes back to the server.
+"""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m worker", description="Run one step of a build on this machine.")
-    parser.add_argument("step_id", help="the step run's id, as the build shows it")
-    parser.add_argument("--api-url", help="where the server is; by default BUILDSERVER_API_URL")
-    arguments = parser.parse_args()
+    arguments = _parser().parse_args()
     try:
-        settings = load_settings()
-    except SettingsError as error:
-        print(f"buildserver: {error}", file=sys.stderr)
-        return CANNOT_RUN
-    settings = replace(settings, api_url=arguments.api_url or settings.api_url, runner_slots=1)
-    runner = Runner(settings, on_output=_show)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: runner.stop())
+        settings = _settings(arguments.api_url)
+        configure_logging(settings)
+        return _run(Runner(settings, on_output=_show), arguments.step_id)
+    except (SettingsError, ApiError, OSError) as error:
+        _say(str(error))
+        return NOT_RUN
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker",
+        description="Run one step of a build on this machine, show what it prints, and report how it went.",
+        epilog=STATUSES,
+    )
+    parser.add_argument("step_id", metavar="STEP_ID", help="the step run's id, as the build shows it")
+    parser.add_argument("--api-url", metavar="URL", help="where the server is; by default BUILDSERVER_API_URL")
+    return parser
+
+
+def _settings(api_url: str | None) -> Settings:
+    given = {"BUILDSERVER_RUNNERS": "1", **({"BUILDSERVER_API_URL": api_url} if api_url else {})}
+    return load_settings({"BUILDSERVER_LOG_LEVEL": "WARNING", **os.environ, **given})
+
+
+def _run(runner: Runner, step_id: str) -> int:
+    for number in NUMBERS:
+        signal.signal(number, lambda *_: threading.Thread(target=runner.stop).start())
+    runner.start()
     try:
-        runner.start()
-        outcome = runner.run(arguments.step_id)
-    except ApiError as error:
-        print(f"buildserver: {error}", file=sys.stderr)
-        return CANNOT_RUN
-    return 0 if outcome is not None and outcome.reason is None else 1
+        return _status(runner.run(step_id))
+    finally:
+        runner.close()
+
+
+def _status(outcome: Outcome | None) -> int:
+    if outcome is None:
+        _say("the attempt was taken from this runner")
+        return NOT_RUN
+    if outcome.reason == "lost":
+        _say("the step was not run to its end; its attempt goes back to the server")
+        return NOT_RUN
+    return FAILED if outcome.reason else SUCCEEDED
 
 
 def _show(content: bytes) -> None:
-    os.write(sys.stdout.fileno(), content)
+    with suppress(BrokenPipeError):  # nobody looks any more; the step goes on
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+def _say(line: str) -> None:
+    print(f"buildserver: {line}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """The runner's side of the REST protocol: one method per call, and three ways for a call not to succeed."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,6 +11,7 @@ import urllib3
 
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 """Seconds. Every call here is one small transaction on the server."""
+TRY_AGAIN = (408, 429)  # request timeout, too many requests
 
 
 class ApiError(Exception):
@@ -26,6 +30,17 @@ class NotFound(ApiError):
     """The server does not know the step."""
 
 
+@dataclass(frozen=True)
+class Claim:
+    """An attempt that is ours: until when it may go on unheard of, and how long it may take."""
+
+    step_id: str
+    build_id: str
+    attempt: int
+    lease_s: float
+    timeout_s: float
+
+
 class ApiClient:
     """Calls about step runs. Thread-safe; connections are kept and shared."""
 
@@ -33,33 +48,39 @@ class ApiClient:
         self._base = f"{api_url.rstrip('/')}/api/runner"
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False, timeout=TIMEOUT)
 
-    def claim(self, step_id: str, runner: str, attempt: int | None, key: str) -> dict[str, Any]:
+    def claim(self, step_id: str, runner: str, attempt: int | None, key: str) -> Claim:
         """Take an attempt, with heartbeats promised; repeating it with the same key is safe."""
         body: dict[str, Any] = {"runner": runner, "heartbeats": True, "key": key}
-        return self._post(f"{step_id}/claim", body if attempt is None else {**body, "attempt": attempt})
+        answer = self._post(f"{step_id}/claim", body if attempt is None else {**body, "attempt": attempt})
+        with _as_expected(answer):
+            times = float(answer["leaseSeconds"]), float(answer["timeoutSeconds"])
+            return Claim(step_id, str(answer["buildId"]), int(answer["attempt"]), *times)
 
     def program(self, step_id: str, part: str) -> bytes:
         """The bash program of one part of the step."""
         return self._send("GET", f"{step_id}?{urlencode({'part': part})}")
 
-    def heartbeat(self, step_id: str, runner: str, attempt: int) -> dict[str, Any]:
-        """Keep the attempt."""
-        return self._post(f"{step_id}/heartbeat", {"runner": runner, "attempt": attempt})
+    def heartbeat(self, step_id: str, runner: str, attempt: int) -> float | None:
+        """Keep the attempt; how many seconds the lease lasts now, None where the server wants the step to stop."""
+        answer = self._post(f"{step_id}/heartbeat", {"runner": runner, "attempt": attempt})
+        with _as_expected(answer):
+            return None if answer["cancel"] else float(answer["leaseSeconds"])
 
     def append_log(self, step_id: str, attempt: int, offset: int, content: bytes) -> int:
         """Send bytes of the log; the answer says where the next ones belong."""
         query = urlencode({"attempt": attempt, "offset": offset})
-        answer = self._send("PUT", f"{step_id}/log?{query}", content, "application/octet-stream")
-        end: int = json.loads(answer)["offset"]
-        return end
+        answer = _object(self._send("PUT", f"{step_id}/log?{query}", content, "application/octet-stream"))
+        with _as_expected(answer):
+            return int(answer["offset"])
 
-    def complete(self, step_id: str, report: dict[str, Any]) -> dict[str, Any]:
+    def complete(self, step_id: str, report: dict[str, Any]) -> None:
         """Say how the attempt ended."""
-        return self._post(f"{step_id}/complete", report)
+        answer = self._post(f"{step_id}/complete", report)
+        with _as_expected(answer):
+            assert answer["success"] is True
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._send("POST", path, json.dumps(body).encode(), "application/json"))
-        return answer
+        return _object(self._send("POST", path, json.dumps(body).encode(), "application/json"))
 
     def _send(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None) -> bytes:
         headers = {"Content-Type": content_type} if content_type else {}
@@ -67,15 +88,35 @@ class ApiClient:
             response = self._pool.request(method, f"{self._base}/{path}", body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"the server at {self._base} does not answer: {error}") from error
-        if response.status < 300:
+        if 200 <= response.status < 300:
             return response.data
         raise _failure(response.status)(_message(response))
 
 
+def _object(answer: bytes) -> dict[str, Any]:
+    """An answer that is no JSON object comes from something in between, a proxy or a portal."""
+    try:
+        read = json.loads(answer)
+    except ValueError as error:
+        raise Unreachable("what answered is no build server") from error
+    if not isinstance(read, dict):
+        raise Unreachable("what answered is no build server")
+    return read
+
+
+@contextmanager
+def _as_expected(answer: dict[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AssertionError) as error:
+        raise Unreachable(f"the server's answer makes no sense here: {answer}") from error
+
+
 def _failure(status: int) -> type[ApiError]:
+    """Only a 4xx is the server's own no; a redirect leads to somebody else, and what is busy may say yes later."""
     if status == 404:
         return NotFound
-    return Unreachable if status >= 500 or status == 429 else Refused
+    return Refused if 400 <= status < 500 and status not in TRY_AGAIN else Unreachable
 
 
 def _message(response: urllib3.BaseHTTPResponse) -> str:

@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 
 import structlog
 
-from worker.api import ApiClient, NotFound, Refused, Unreachable
+from worker.api import ApiClient, ApiError, Claim, Unreachable
 from worker.clock import clock
 from worker.lease import Halt, Lease
 
@@ -14,44 +15,60 @@ log = structlog.get_logger(__name__)
 
 FENCE_MARGIN_S = 5.0
 """The processes are gone this long before the server may start the next attempt."""
+AGAIN_S = 1.0
+"""After a heartbeat that was not heard the next one follows this soon, if not sooner."""
 
 
-def fence_after(lease_s: float) -> float:
-    """From now, by the runner's clock: when an attempt that is not extended again must begin to end."""
-    return clock() + max(lease_s - FENCE_MARGIN_S, lease_s / 2)
+def fence_at(lease_s: float, asked_at: float) -> float:
+    """When, by the runner's clock, an attempt that is not extended again must begin to end.
+
+    Counted from when the server was asked: the answer may have taken long, and the lease runs since before it.
+    """
+    return asked_at + max(lease_s - FENCE_MARGIN_S, lease_s / 2)
 
 
-@contextmanager
-def heartbeats(
-    client: ApiClient, step_id: str, runner: str, attempt: int, lease: Lease, interval_s: float, grace_s: float
-) -> Iterator[None]:
-    """While inside, the lease is extended every `interval_s`."""
-    over = threading.Event()
+class Heart:
+    """One attempt's heartbeats, and what they do to its lease."""
 
-    def beat() -> None:
-        while not over.wait(interval_s) and not lease.halted:
-            _beat(client, step_id, runner, attempt, lease, grace_s)
+    def __init__(self, client: ApiClient, claim: Claim, runner: str, lease: Lease, grace_s: float) -> None:
+        self._client, self._claim, self._runner = client, claim, runner
+        self._lease, self._grace_s = lease, grace_s
+        self._over = threading.Event()
 
-    thread = threading.Thread(target=beat, name=f"heartbeat {step_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    @contextmanager
+    def beating(self, interval_s: float) -> Iterator[None]:
+        """While inside, the lease is extended every `interval_s`. Leaving waits for no answer."""
+        run = copy_context().run
+        name = f"heartbeat {self._claim.step_id}"
+        threading.Thread(target=run, args=(self._beat_on, interval_s), name=name, daemon=True).start()
+        try:
+            yield
+        finally:
+            self._over.set()
 
+    def _beat_on(self, interval_s: float) -> None:
+        pause_s = interval_s
+        while not self._over.wait(pause_s) and not self._lease.halted:
+            pause_s = interval_s if self._beat() else min(interval_s, AGAIN_S)
 
-def _beat(client: ApiClient, step_id: str, runner: str, attempt: int, lease: Lease, grace_s: float) -> None:
-    try:
-        answer = client.heartbeat(step_id, runner, attempt)
-    except Unreachable as error:
-        log.warning("heartbeat not heard", step=step_id, attempt=attempt, error=str(error))
-        return
-    except (Refused, NotFound) as error:
-        log.info("attempt is not ours any more", step=step_id, attempt=attempt, error=str(error))
-        lease.halt(Halt.REVOKED, 0)
-        return
-    if answer.get("cancel"):
-        lease.halt(Halt.CANCELLED, grace_s)
-    else:
-        lease.extend(fence_after(answer["leaseSeconds"]))
+    def _beat(self) -> bool:
+        """One heartbeat; whether the server heard it."""
+        asked_at = clock()
+        try:
+            lease_s = self._client.heartbeat(self._claim.step_id, self._runner, self._claim.attempt)
+        except Unreachable as error:
+            log.warning("heartbeat not heard", error=str(error))
+            return False
+        except ApiError as error:
+            self._revoke(error)
+            return True
+        if lease_s is None:
+            self._lease.halt(Halt.CANCELLED, self._grace_s)
+        else:
+            self._lease.extend(fence_at(lease_s, asked_at))
+        return True
+
+    def _revoke(self, error: ApiError) -> None:
+        if not self._over.is_set():  # else the attempt has ended as it should, while this heartbeat was on its way
+            log.warning("attempt is not ours any more", error=str(error))
+            self._lease.halt(Halt.REVOKED, 0)

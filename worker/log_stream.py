@@ -4,88 +4,102 @@ The thread that reads the step's output appends to the file; a second thread sen
 """
 
 import threading
-from pathlib import Path
+from contextvars import copy_context
 from types import TracebackType
 from typing import Self
 
 import structlog
 
-from worker.api import ApiClient, ApiError, Unreachable
+from worker.api import ApiClient, ApiError, Claim, Unreachable
+from worker.clock import clock
+from worker.lease import Halt, Lease
+from worker.log_file import LogFile
 
 log = structlog.get_logger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 FLUSH_S = 0.2
 """How often new output is sent while it flows: a follower sees a line this late at most."""
-DRAIN_S = 30.0
-"""How long the end of a log may take to arrive; the outcome of the step must not wait for it for ever."""
 RETRY_S = 1.0
+DRAIN_S = 30.0
+"""How long the end of a log may be stuck; the outcome of the step must not wait for it for ever."""
+SHUTDOWN_DRAIN_S = 2.0
+"""The same for a runner that is asked to end."""
 
 
 class LogStream:
-    """One attempt's log. `write` may be called from one thread; leaving the `with` block sends the rest."""
+    """One attempt's log on its way. Leaving the `with` block sends the rest, for as long as that gets on."""
 
-    def __init__(self, client: ApiClient, step_id: str, attempt: int, spool: Path, limit_bytes: int) -> None:
-        self._client, self._step_id, self._attempt = client, step_id, attempt
-        self._file = spool.open("w+b")
-        self._limit = limit_bytes
-        self._written = 0
+    def __init__(self, client: ApiClient, claim: Claim, lease: Lease, file: LogFile) -> None:
+        self._client, self._claim, self._lease, self._file = client, claim, lease, file
         self._sent = 0
-        self._changed = threading.Condition()
-        self._closing = False
-        self._abandoned = threading.Event()
-        self._sender = threading.Thread(target=self._run, name=f"log {step_id}", daemon=True)
-
-    def write(self, content: bytes) -> None:
-        """Add output; past the limit it is dropped, and the log says so once."""
-        with self._changed:
-            room = self._limit - self._written
-            if room <= 0:
-                return
-            kept = content[:room]
-            if len(content) > room:
-                kept += f"\n» the log is cut off here: its limit is {self._limit} bytes\n".encode()
-            self._file.seek(self._written)
-            self._file.write(kept)
-            self._written += len(kept)
-
-    def say(self, line: str) -> None:
-        """Add a line of the runner's own."""
-        self.write(f"» {line}\n".encode())
+        self._moved_at = clock()
+        self._closing = threading.Event()
+        run = copy_context().run
+        self._sender = threading.Thread(target=run, args=(self._send,), name=f"log {claim.step_id}", daemon=True)
 
     def __enter__(self) -> Self:
         self._sender.start()
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        self._sender.join(DRAIN_S)
-        if self._sender.is_alive():
-            self._abandoned.set()
-            log.warning("log not delivered whole", step=self._step_id, attempt=self._attempt)
-            self._sender.join()
-        self._file.close()
+        self._moved_at = clock()
+        self._closing.set()
+        while self._sender.is_alive() and not self._is_stuck():
+            self._sender.join(FLUSH_S)
+        if self._sent < self._file.size:
+            log.warning("log not delivered whole", sent_bytes=self._sent, size_bytes=self._file.size)
 
-    def _run(self) -> None:
-        while not self._abandoned.is_set():
-            with self._changed:
-                if self._sent == self._written and self._closing:
+    def _send(self) -> None:
+        """The second thread: it may outlive the stream by one answer, so the file is its own to close."""
+        with self._file:
+            while not self._is_stuck():
+                last_round = self._closing.is_set()
+                content = self._file.read(self._sent, CHUNK_BYTES)
+                if content and not self._deliver(content):
                     return
-                if not self._closing:
-                    self._changed.wait(FLUSH_S)
-                self._file.seek(self._sent)
-                content = self._file.read(min(CHUNK_BYTES, self._written - self._sent))
-            if content and not self._deliver(content):
-                return
+                if len(content) < CHUNK_BYTES:
+                    if last_round and self._sent >= self._file.size:
+                        return
+                    self._closing.wait(FLUSH_S)
 
     def _deliver(self, content: bytes) -> bool:
+        """Send one chunk; false where the server will take no more."""
         try:
-            self._sent = self._client.append_log(self._step_id, self._attempt, self._sent, content)
-        except Unreachable:
-            self._abandoned.wait(RETRY_S)
+            end = self._client.append_log(self._claim.step_id, self._claim.attempt, self._sent, content)
+        except Unreachable as error:
+            log.debug("log waits for the server", error=str(error))
+            self._pause()
         except ApiError as error:
-            log.warning("log refused", step=self._step_id, attempt=self._attempt, error=str(error))
+            log.warning("log refused", error=str(error))
             return False
+        else:
+            self._go_on_at(min(end, self._file.size))
         return True
+
+    def _go_on_at(self, end: int) -> None:
+        """Where the server wants the next bytes: behind these, or somewhere before if it has less than was thought."""
+        gained, self._sent = end > self._sent, end
+        if gained:
+            self._moved_at = clock()
+        else:
+            self._pause()
+
+    def _pause(self) -> None:
+        if self._lease.halted:
+            threading.Event().wait(FLUSH_S)
+        else:
+            self._lease.wait(RETRY_S)
+
+    def _is_stuck(self) -> bool:
+        """Once the step has ended: whether nothing has arrived for as long as it is worth waiting."""
+        return self._closing.is_set() and clock() > self._moved_at + self._patience_s()
+
+    def _patience_s(self) -> float:
+        match self._lease.halted:
+            case None:
+                return DRAIN_S
+            case Halt.SHUTDOWN:
+                return SHUTDOWN_DRAIN_S
+            case _:
+                return 0  # the server has closed the attempt's log

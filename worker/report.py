@@ -4,64 +4,77 @@ The report is on disk before it is first sent. Who starts a runner on the same w
 the attempt's number makes a report that arrives twice, or too late, harmless.
 """
 
-import json
-import os
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from worker.api import ApiClient, NotFound, Refused, Unreachable
+from worker.api import ApiClient, ApiError, Unreachable
+from worker.spool import Spool
 
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 10.0
-SPOOL = "reports"
+LONGEST_PAUSE_S = 5.0
 
 
-def deliver(client: ApiClient, work_dir: Path, step_id: str, report: Mapping[str, Any], stop: threading.Event) -> bool:
-    """Send the report until the server has answered; false where `stop` came first, and the report waits on disk."""
-    path = _spool(work_dir, step_id, report)
-    pause_s = FIRST_PAUSE_S
-    while not _sent(client, path, step_id, report):
-        if stop.wait(random.uniform(pause_s / 2, pause_s)):
+class Reporter:
+    """One per runner; thread-safe. `stop` ends every wait: what is undelivered then stays on disk."""
+
+    def __init__(self, client: ApiClient, work_dir: Path, stop: threading.Event) -> None:
+        self._client, self._spool, self._stop = client, Spool(work_dir), stop
+
+    def deliver(self, step_id: str, report: Mapping[str, Any]) -> bool:
+        """Send the report until the server has answered; false where the runner was asked to end first."""
+        path = self._keep(step_id, report)
+        for pause_s in _pauses():
+            if self._is_settled(path, step_id, report):
+                return True
+            if self._stop.wait(pause_s):
+                return False
+        raise AssertionError("the pauses have no end")
+
+    def deliver_left(self) -> threading.Thread:
+        """Send what earlier runners left here until the server has answered; goes on beside the runner's work."""
+        left = list(self._spool.left())  # now: what is spooled from here on is its own runner's to deliver
+        sender = threading.Thread(target=self._deliver_all, args=(left,), name="reports", daemon=True)
+        sender.start()
+        return sender
+
+    def _deliver_all(self, left: list[tuple[Path, str, dict[str, Any]]]) -> None:
+        for pause_s in _pauses():
+            left = [entry for entry in left if not self._is_settled(*entry)]
+            if not left or self._stop.wait(pause_s):
+                return
+
+    def _keep(self, step_id: str, report: Mapping[str, Any]) -> Path | None:
+        try:
+            return self._spool.keep(step_id, report)
+        except OSError as error:
+            log.error("report cannot be kept on disk", step=step_id, error=str(error))
+            return None
+
+    def _is_settled(self, path: Path | None, step_id: str, report: Mapping[str, Any]) -> bool:
+        """Send it once; whether the server has answered, be it with a no."""
+        about = {"step": step_id, "attempt": report["attempt"]}
+        try:
+            self._client.complete(step_id, dict(report))
+        except Unreachable as error:
+            log.warning("report not delivered yet", **about, error=str(error))
             return False
+        except ApiError as error:
+            log.warning("report refused", **about, error=str(error))
+        if path:
+            path.unlink(missing_ok=True)
+        return True
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between tries, growing, and different for every runner that waits for the same server."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield random.uniform(pause_s / 2, pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-    return True
-
-
-def deliver_spooled(client: ApiClient, work_dir: Path) -> int:
-    """Send what an earlier process left, once each; how many are still undelivered."""
-    left = 0
-    for path in sorted((work_dir / SPOOL).glob("*.json")):
-        report = json.loads(path.read_text())
-        left += not _sent(client, path, report.pop("stepId"), report)
-    return left
-
-
-def _sent(client: ApiClient, path: Path, step_id: str, report: Mapping[str, Any]) -> bool:
-    try:
-        client.complete(step_id, dict(report))
-    except Unreachable as error:
-        log.warning("report not delivered yet", step=step_id, attempt=report["attempt"], error=str(error))
-        return False
-    except (Refused, NotFound) as error:
-        log.warning("report refused", step=step_id, attempt=report["attempt"], error=str(error))
-    path.unlink(missing_ok=True)
-    return True
-
-
-def _spool(work_dir: Path, step_id: str, report: Mapping[str, Any]) -> Path:
-    folder = work_dir / SPOOL
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{step_id}-{report['attempt']}.json"
-    with path.with_suffix(".part").open("w") as file:
-        json.dump({"stepId": step_id, **report}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    path.with_suffix(".part").rename(path)
-    return path

@@ -1,5 +1,11 @@
-"""An attempt's folders: a workspace, a home and a place for temporary files; nobody else may look inside."""
+"""An attempt's folders: a workspace, a home and a place for temporary files; nobody else may look inside.
 
+The process that uses them holds a lock on their root, so that another one can tell folders in use from those that a
+runner left behind when it was killed. Several runners may share a work folder.
+"""
+
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -8,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_IN_USE, _LEFT = "attempt-", "left-"
 
 
 @dataclass(frozen=True)
@@ -17,18 +24,81 @@ class Workspace:
     folder: Path
     environ: Mapping[str, str]
     log: Path
+    program: Path
 
 
 @contextmanager
-def workspace(work_dir: Path, path: str) -> Iterator[Workspace]:
-    """Fresh folders below `work_dir`, gone afterwards; `path` is where programs are looked for."""
+def workspace(work_dir: Path, path: str | None) -> Iterator[Workspace]:
+    """Fresh folders below `work_dir`, gone afterwards; `path` is where the runner looks for programs."""
     work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    root = Path(tempfile.mkdtemp(prefix="attempt-", dir=work_dir))
+    with _alone(work_dir):
+        root = Path(tempfile.mkdtemp(prefix=_IN_USE, dir=work_dir))
+        in_use = os.open(root, os.O_RDONLY)
+        fcntl.flock(in_use, fcntl.LOCK_EX)
     try:
-        folders = {name: root / name for name in ("workspace", "home", "tmp")}
-        for folder in folders.values():
-            folder.mkdir(mode=0o700)
-        environ = {"PATH": path, "HOME": str(folders["home"]), "TMPDIR": str(folders["tmp"]), "LANG": "C.UTF-8"}
-        yield Workspace(folders["workspace"], environ, root / "log")
+        yield _furnish(root, path)
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        os.close(in_use)
+        _remove(root)
+
+
+def remove_left(work_dir: Path) -> None:
+    """Remove the folders of runners that are dead."""
+    if not work_dir.exists():
+        return
+    with _alone(work_dir):
+        for root in work_dir.glob(f"{_IN_USE}*"):
+            if _is_free(root):
+                root.rename(work_dir / root.name.replace(_IN_USE, _LEFT, 1))
+    for root in work_dir.glob(f"{_LEFT}*"):
+        _remove(root)
+
+
+def steps_path(path: str | None) -> str:
+    """The runner's PATH without its relative parts: a step's own folder is no place to look for `git`."""
+    places = [place for place in (path or "").split(os.pathsep) if Path(place).is_absolute()]
+    return os.pathsep.join(places) or PATH
+
+
+def _furnish(root: Path, path: str | None) -> Workspace:
+    folders = {name: root / name for name in ("workspace", "home", "tmp")}
+    for folder in folders.values():
+        folder.mkdir(mode=0o700)
+    homes = {"HOME": str(folders["home"]), "TMPDIR": str(folders["tmp"])}
+    environ = {"PATH": steps_path(path), **homes, "LANG": "C.UTF-8"}
+    return Workspace(folders["workspace"], environ, root / "log", root / "program")
+
+
+@contextmanager
+def _alone(work_dir: Path) -> Iterator[None]:
+    """One runner at a time makes folders here or looks for left ones; both take no time."""
+    with (work_dir / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_free(root: Path) -> bool:
+    try:
+        descriptor = os.open(root, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _remove(root: Path) -> None:
+    """All of it, also what a step has made read-only, as some package managers do with what they unpack."""
+    shutil.rmtree(root, ignore_errors=True)
+    if not root.exists():
+        return
+    root.chmod(0o700)
+    for folder, names, _ in os.walk(root):
+        for below in (Path(folder, name) for name in names):
+            if not below.is_symlink():
+                below.chmod(0o700)
+    shutil.rmtree(root, ignore_errors=True)

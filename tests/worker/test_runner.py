@@ -12,7 +12,8 @@ from app.services import planning
 from config.settings import Settings
 from tests.api.conftest import STEP, Client, client
 from worker.api import Refused
-from worker.runner import Outcome, Runner
+from worker.attempt import Outcome
+from worker.runner import Runner
 
 __all__ = ["client"]
 

@@ -1,0 +1,87 @@
+"""An attempt's log on the runner's disk: what the step printed, up to a limit, and lines of the runner's own.
+
+One thread adds, another reads. The limit holds for the whole file, so that the server, which has the same limit, need
+not cut again: the last bytes below it are kept for the runner's own lines.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+OWN_BYTES = 1024
+"""Room for the lines that say how the step ended, however much it printed."""
+
+
+class LogFile:
+    """`echo`, if given, gets everything that is added, whatever the limit."""
+
+    def __init__(self, path: Path, limit_bytes: int, echo: Callable[[bytes], None] | None = None) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self._limit = limit_bytes
+        self._output_limit = limit_bytes - min(OWN_BYTES, limit_bytes // 2)
+        self._echo = echo
+        self._size = 0
+        self._at_line_start = True
+        self._is_cut = False
+        self._adding = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are to send."""
+        return self._size
+
+    def write(self, content: bytes) -> None:
+        """Add output; past the limit it is dropped, and the log says so once."""
+        self._show(content)
+        with self._adding:
+            kept = content[: max(self._output_limit - self._size, 0)]
+            self._add(kept)
+            if len(kept) < len(content) and not self._is_cut:
+                self._is_cut = True
+                self._add(self._line(f"the log is cut off here: its limit is {self._limit} bytes"))
+
+    def say(self, line: str) -> None:
+        """Add a line of the runner's own."""
+        with self._adding:
+            said = self._line(line)
+            self._show(said)
+            self._add(said[: max(self._limit - self._size, 0)])
+
+    def read(self, start: int, size_bytes: int) -> bytes:
+        """Bytes from `start` on, fewer at the end."""
+        return os.pread(self._file.fileno(), min(size_bytes, max(self._size - start, 0)), start)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
+        self._file.close()
+
+    def _line(self, line: str) -> bytes:
+        said = f"» {line}\n"
+        return (said if self._at_line_start else f"\n{said}").encode()
+
+    def _add(self, content: bytes) -> None:
+        """A disk that is full costs the rest of the log, not the step."""
+        rest = memoryview(content)
+        try:
+            while rest:
+                count = os.pwrite(self._file.fileno(), rest, self._size)
+                self._size, rest = self._size + count, rest[count:]
+        except OSError as error:
+            self._limit = self._output_limit = self._size
+            self._is_cut = True
+            log.error("log cut off: it cannot be written", error=str(error))
+        if content:
+            self._at_line_start = content.endswith(b"\n")
+
+    def _show(self, content: bytes) -> None:
+        if self._echo:
+            self._echo(content)
