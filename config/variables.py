@@ -99,4 +99,7 @@ def matching(pattern: str, expected: str) -> Callable[[str], str]:
 
 def folder(text: str) -> Path:
     """An absolute path, ~ expanded; the folder need not exist."""
-    return Path(text).expanduser().absolute()
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("a folder; there is no such user") from None

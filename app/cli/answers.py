@@ -1,15 +1,18 @@
 """The server's answers as typed values: what the commands read of them, and nothing else of them.
 
-Unknown fields are ignored and unset ones are None, as the contract leaves both open.
+Unknown fields are ignored and unset ones are None, as the contract leaves both open. Readers raise what Python raises
+where a field is missing or of another type; the client makes one error of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from app.domain.vocabulary import FINAL_BUILD_STATUSES, FINAL_STEP_STATUSES
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,29 @@ class Build:
 
     def elapsed_s(self, now: datetime) -> float | None:
         return _elapsed_s(self.started_at, self.finished_at, now)
+
+
+def list_of(read: Callable[[Any], T]) -> Callable[[Any], list[T]]:
+    """A reader of a list whose items `read` reads. What iterates and is no list is a fault, not an empty list."""
+
+    def read_all(body: Any) -> list[T]:
+        if not isinstance(body, list):
+            raise TypeError("no list")
+        return [read(item) for item in body]
+
+    return read_all
+
+
+def json_object(body: Any) -> Json:
+    if not isinstance(body, dict):
+        raise TypeError("no object")
+    return body
+
+
+def whole_build(body: Any) -> Json:
+    """A build as it was sent, once it is sure that it can be read as one."""
+    Build.from_json(body)
+    return json_object(body)
 
 
 def instant(text: str | None) -> datetime | None:

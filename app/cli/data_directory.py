@@ -49,6 +49,14 @@ class DataDirectory:
         try:
             for folder in (self.path, self.logs, self.run, self.redis):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise UsageFault(f"data directory {self.path}: {error.filename} is not a folder") from error
+        except OSError as error:
+            raise UsageFault(f"data directory {self.path}: {error.strerror} ({error.filename})") from error
+
+    def _lock_file(self) -> IO[str]:
+        try:
+            return (self.run / "up.lock").open("a+")
         except OSError as error:
             raise UsageFault(f"data directory {self.path}: {error.strerror} ({error.filename})") from error
 
@@ -56,7 +64,7 @@ class DataDirectory:
     def claimed(self) -> Iterator[IO[str]]:
         """Hold the lock; gives the lock file, for the supervisor to inherit. Raises UsageFault if another has it."""
         self.prepare()
-        with (self.run / "up.lock").open("a+") as lock:
+        with self._lock_file() as lock:
             _acquire(lock, self.path)
             lock.truncate(0)
             lock.write(str(os.getpid()))

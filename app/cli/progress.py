@@ -48,12 +48,14 @@ class Progress:
     def show(self, build: Build, now: datetime) -> None:
         """Print the steps that have settled since the last call, and redraw what is running."""
         width = name_width(build, self._console.width)
+        if self._live:  # before the settled lines, which would else stand above the same steps still running
+            self._live.update(self._running(build, width, now))
         fresh = [step for step in build.steps if step.final and step.id not in self._settled]
         for step in sorted(fresh, key=lambda step: step.finished_at or now):
             self._settled.add(step.id)
             print_line(self._console, step_line(step, width, now, plain=not self._console.is_terminal))
         if self._live:
-            self._live.update(self._running(build, width, now), refresh=True)
+            self._live.refresh()
 
     def note(self, text: str) -> None:
         self._console.print(Text(text, style="yellow"), soft_wrap=True)
@@ -62,9 +64,12 @@ class Progress:
         running = [step for step in build.steps if step.status == StepStatus.RUNNING]
         shown = running[: max(1, self._console.height - LIVE_LINES_SPARED)]
         rows = Table.grid(padding=(0, 1))
+        rows.add_column(no_wrap=True)
+        rows.add_column(no_wrap=True, overflow="ellipsis")
         for step in shown:
             rows.add_row(Spinner("dots", style="cyan"), step_text(step, cropped(step.name, width), width, now))
-        return Group(rows, Text(standing(build, len(running) - len(shown), now), style="dim"))
+        below = Text(standing(build, len(running) - len(shown), now), style="dim", no_wrap=True, overflow="ellipsis")
+        return Group(rows, below)
 
 
 def step_line(step: StepRun, width: int, now: datetime, plain: bool) -> Text:

@@ -16,7 +16,7 @@ from app.cli.options import connect, console, heading, json_option, print_line, 
 from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress
 from app.cli.submit import submit
-from app.cli.wording import one_line, origin
+from app.cli.wording import one_line, origin, writable
 from app.cli.workflow_file import NAME_LENGTH, read_workflow_file
 
 
@@ -44,7 +44,7 @@ def run(
     client, settings = connect(server)
     workflow = read_workflow_file(file, settings)
     source = find_source(repo, branch, commit, Path.cwd())
-    name = project or (source.name if source else Path.cwd().name or "root")
+    name = writable(project or (source.name if source else Path.cwd().name or "root"))
     build = submit(client, workflow, name[:NAME_LENGTH], source)
     out = console(to_stderr=as_json)
     print_heading(out, build, f"{name} / {workflow.name}", source)

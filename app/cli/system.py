@@ -19,6 +19,7 @@ from app.cli.errors import UsageFault
 from app.cli.programs import Program, leash_words, redis_program, server_programs, supervisor_config
 from config.settings import Settings, load_settings
 
+OWN_LINE = "buildserver: "
 STOP_TIMEOUT_S = 9.0  # more than the programs' own stop times in a row, less than the ten seconds a person waits
 API_GRACE_S = "2"
 
@@ -85,8 +86,14 @@ def migrate(plan: Plan) -> None:
     )
     (plan.directory.logs / "migrate.log").write_text(answer.stdout + answer.stderr)
     if answer.returncode != 0:
-        lines = (answer.stderr or answer.stdout).strip().splitlines() or ["the database could not be migrated"]
-        raise UsageFault(lines[-1].removeprefix("buildserver: "))
+        raise UsageFault(_told(answer.stderr or answer.stdout) or "the database could not be migrated")
+
+
+def _told(output: str) -> str:
+    """The line that a program of ours left for the person, else its last one: a driver's words may go over several."""
+    lines = output.strip().splitlines() or [""]
+    own = (line.removeprefix(OWN_LINE) for line in lines if line.startswith(OWN_LINE))
+    return next(own, lines[-1])
 
 
 class System:

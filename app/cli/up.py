@@ -16,6 +16,7 @@ from rich.console import Console
 
 from app.cli.addresses import free_port, require_free
 from app.cli.data_directory import DataDirectory
+from app.cli.embedded_redis import require_answer
 from app.cli.errors import ExitStatus
 from app.cli.options import console
 from app.cli.startup import Startup
@@ -72,6 +73,8 @@ def running_system(environ: Mapping[str, str], settings: Settings, out: Console)
         require_free(settings.host, settings.port)
         with DataDirectory(settings.data_dir).socket_folder() as sockets:
             plan = make_plan(environ, free_port("127.0.0.1", settings.port + FLOWER_OFFSET), sockets)
+            if plan.redis_socket is None:
+                require_answer(plan.settings.redis_url)
             startup = Startup(plan, began)
             with System(plan, lock) as system:
                 with StartupDisplay(out) as display:

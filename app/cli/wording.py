@@ -4,6 +4,7 @@ Whatever comes from a build (names, branches, messages, logs) passes `printable`
 no build can move the cursor or retitle the window.
 """
 
+import os
 import re
 from datetime import datetime
 
@@ -49,6 +50,11 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u
 def printable(text: str) -> str:
     """The text without terminal control: escape sequences and control characters go, tabs and line ends stay."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def writable(name: str) -> str:
+    """A name from the file system as text that can be sent: bytes that are no UTF-8 become question marks."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def one_line(text: str) -> str:

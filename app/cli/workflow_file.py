@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.field_readers import Reading, boolean, fields, integer, list_of, map_of_text, one_of, text
+from app.cli.wording import writable
 from app.cli.yaml_nodes import FileFaults, compose_file
 from app.domain.graph import GraphLimits, Node, graph_faults
 from app.domain.references import POOL_PATTERN, check_cache_dir, check_env_name, check_image_url, check_workspace_path
@@ -41,7 +42,7 @@ STEP_FIELDS = {
     "cacheDirs": list_of(text(check=check_cache_dir)),
     "outputPaths": list_of(text(check=check_workspace_path)),
     "timeoutSeconds": integer(1, 86_400),
-    "retries": fields("retries", {"limit": integer(0, 10), "reasons": list_of(one_of(*sorted(RETRYABLE)))}),
+    "retries": fields("retries", {"limit": integer(0, 10), "reasons": list_of(one_of(*sorted(RETRYABLE)))}, ("limit",)),
     "pool": text(check=_check_pool),
     "allowFailure": boolean,
     "runIf": one_of(*RunIf),
@@ -83,7 +84,7 @@ def read_workflow_file(path: Path, settings: Settings) -> WorkflowFile:
         _check_graph(reading, steps, settings)
     if reading.faults:
         raise FileFaults(str(path), reading.faults)
-    return WorkflowFile(content.get("name", path.stem[:NAME_LENGTH]), tuple(steps))
+    return WorkflowFile(content.get("name", writable(path.stem)[:NAME_LENGTH]), tuple(steps))
 
 
 def _step(reading: Reading, written: dict[str, Any] | None, path: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from app.models.database import make_engine
 
@@ -92,7 +92,7 @@ def main() -> int:
     except NewerSchema as error:
         print(f"buildserver: {error}", file=sys.stderr)
         return 1
-    except OperationalError as error:
+    except DatabaseError as error:
         print(f"buildserver: the database cannot be used: {error.orig}", file=sys.stderr)
         return 1
     return 0

@@ -1,11 +1,12 @@
 """The REST client: what it sends, and what it makes of refusals, nonsense and silence."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from app.cli.client import ApiClient
-from app.cli.errors import Refused, ServerUnreachable, UsageFault
+from app.cli.errors import CommandError, Refused, ServerUnreachable, UsageFault
 from tests.cli.conftest import Script
 
 
@@ -48,16 +49,70 @@ def test_an_error_of_something_else_is_not_taken_for_the_servers(
         client.projects("local")
 
 
-def test_an_answer_that_is_no_json_is_not_taken_for_the_servers(client: ApiClient, script: Script) -> None:
-    script.answer("GET", "/api/projects?accountId=local", b"<html>hello</html>")
-    with pytest.raises(Refused, match="is no Build Server"):
+NONSENSE = [b"<html>", b"", b"null", b"{}", b"5", b'"text"', b"[5]", b"[{}]", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
+def test_a_list_that_cannot_be_read_is_not_taken_for_the_servers(
+    client: ApiClient, script: Script, body: bytes
+) -> None:
+    script.answer("GET", "/api/projects?accountId=local", body)
+    with pytest.raises(Refused, match="is no Build Server, or one of another version"):
         client.projects("local")
 
 
-def test_ids_cannot_change_the_path(client: ApiClient, script: Script) -> None:
-    with pytest.raises(Refused):
-        client.build("../projects?x=1")
-    assert script.received[0].path == "/api/builds/..%2Fprojects%3Fx%3D1"
+@pytest.mark.parametrize("body", [b"[]", b"null", b"{}", b'{"id": 5}', b'{"id": "b", "steps": 7}'])
+def test_a_build_that_cannot_be_read_is_refused_as_json_too(client: ApiClient, script: Script, body: bytes) -> None:
+    script.answer("GET", "/api/builds/b", body)
+    for ask in (client.build, client.build_json):
+        with pytest.raises(Refused, match="is no Build Server, or one of another version"):
+            ask("b")
+
+
+def test_a_detail_that_the_message_repeats_is_shown_once(client: ApiClient, script: Script) -> None:
+    body = {"error": "not valid: name: is taken", "details": [{"path": "name", "message": "is taken"}]}
+    script.answer("POST", "/api/projects", body, status=400)
+    with pytest.raises(Refused) as caught:
+        client.create_project("local", "x")
+    assert str(caught.value) == "not valid: name: is taken"
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"", "the connection broke off"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "what answers does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "the answer broke off"),
+    ],
+)
+def test_a_server_that_hangs_up_is_told_in_plain_words(sent: bytes, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(_answer_once, listener, sent)
+        with pytest.raises(ServerUnreachable, match=rf"\({words}\); start one with"):
+            ApiClient(f"http://127.0.0.1:{listener.getsockname()[1]}").projects("local")
+
+
+def _answer_once(listener: socket.socket, sent: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65_536)
+        connection.sendall(sent)
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@127.0.0.1:9", "me:secret@127.0.0.1:9", "ftp://me:secret@x"])
+def test_credentials_in_the_address_are_not_repeated(url: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        ApiClient(url).projects("local")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("identifier", ["", "../projects?x=1", "a/b", "a b", "%2e", "\udcff"])
+def test_what_cannot_be_an_id_is_refused_and_nothing_is_sent(
+    client: ApiClient, script: Script, identifier: str
+) -> None:
+    with pytest.raises(UsageFault, match="is no id: ids are of letters, digits and hyphens"):
+        client.build(identifier)
+    assert script.received == []
 
 
 def test_a_step_without_a_log_has_an_empty_one(client: ApiClient) -> None:

@@ -78,3 +78,18 @@ def test_where_its_path_is_long_or_strange_sockets_are_in_a_private_folder(name:
         assert len(os.fsencode(folder / "redis.sock")) <= SOCKET_PATH_BYTES
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
+
+
+def test_a_file_in_its_place_is_said_to_be_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("mine")
+    with pytest.raises(UsageFault, match=r"data is not a folder$"):
+        DataDirectory(tmp_path / "data").prepare()
+    assert (tmp_path / "data").read_text() == "mine"
+
+
+def test_a_lock_that_cannot_be_written_is_one_line(directory: DataDirectory) -> None:
+    """A folder stands in for a file without permission, which is no obstacle for root."""
+    directory.prepare()
+    (directory.run / "up.lock").mkdir()
+    with pytest.raises(UsageFault, match=r"data: Is a directory \(.*up\.lock\)"), directory.claimed():
+        pass

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli import git_source
 from app.cli.demo_repository import HISTORY, make_repository
 from app.cli.errors import UsageFault
 from app.cli.git_source import find_source
@@ -101,3 +102,24 @@ def test_the_demo_repository_holds_every_file_of_the_example(repository: Path) -
         path.relative_to(repository) for path in repository.rglob("*") if path.is_file() and ".git" not in path.parts
     }
     assert made == wanted
+
+
+def test_a_folder_of_a_user_that_does_not_exist_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageFault, match=r"^--repo ~nobody-of-that-name/x: "):
+        find_source("~nobody-of-that-name/x", None, None, tmp_path)
+
+
+def test_a_git_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "git"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(git_source, "GIT_TIMEOUT_S", 0.1)
+    with pytest.raises(UsageFault, match="git does not answer within"):
+        find_source(None, None, None, tmp_path)
+
+
+def test_a_machine_without_git_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageFault, match=r"^git is not installed, or not on PATH$"):
+        find_source(None, None, None, tmp_path)

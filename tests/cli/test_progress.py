@@ -24,7 +24,15 @@ def step_json(
 ) -> dict[str, Any]:
     times = {"startedAt": started_s, "finishedAt": finished_s}
     written = {field: (BEGAN + timedelta(seconds=at)).isoformat() for field, at in times.items() if at is not None}
-    return {"id": f"id-{name}", "name": name, "status": status, "attempt": 1, "dependsOn": [], **written, **more}
+    return {
+        "id": "id-" + name.replace(" ", "-"),
+        "name": name,
+        "status": status,
+        "attempt": 1,
+        "dependsOn": [],
+        **written,
+        **more,
+    }
 
 
 def build_json(status: str, *steps: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +107,7 @@ def test_the_outcome_shows_the_end_of_the_failing_log_and_how_to_see_all_of_it(
     client: ApiClient, script: Script
 ) -> None:
     log = "".join(f"line {number}\n" for number in range(30)) + "\x1b[31mAssertionError\x1b[0m\x07\n"
-    script.answer("GET", "/api/steps/id-unit%20tests/log", log.encode() + b"\xff")
+    script.answer("GET", "/api/steps/id-unit-tests/log", log.encode() + b"\xff")
     console = plain()
     status = print_outcome(console, client, Build.from_json(FINISHED), client.server_url)
     lines = printed(console).splitlines()

@@ -134,7 +134,7 @@ class Plant:
 
     def _rows(self, query: str) -> list[tuple[object, ...]]:
         rows = self.database.read(lambda session: session.execute(text(query)).all())
-        return sorted((tuple(map(str, row)) for row in rows))
+        return sorted(tuple(map(str, row)) for row in rows)
 
     def _put_back(self, table: str, column: str, where: str, identifier: str) -> None:
         sqlite = self.database.engine.dialect.name == "sqlite"
