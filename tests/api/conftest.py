@@ -1,85 +1,68 @@
 """The API over real HTTP, on each database, with a broker that nobody reads."""
 
+import io
 import json
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import urllib3
-from werkzeug.serving import make_server
+import structlog
 
-from app.api.application import create_app
-from app.models.database import Database
+from config.logging import configure_logging
 from config.settings import load_settings
-
-STEP = {"imageSlug": "alpine", "dependsOn": [], "runScript": "true", "cacheDirs": [], "outputPaths": []}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A response: its status and its body, read as JSON where it is that."""
-
-    status: int
-    body: Any
-    headers: Any
-
-
-class Client:
-    """Speaks to the served API, and to the database behind it where a test plays the orchestrator."""
-
-    def __init__(self, url: str, database: Database) -> None:
-        self.url = url
-        self.database = database
-        self._pool = urllib3.PoolManager(retries=False, timeout=10.0)
-
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-        sent = {
-            "Content-Type": "application/json",
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
-        response = self._pool.request(method, self.url + path, body=body, headers=sent)
-        is_json = "json" in response.headers.get("Content-Type", "")
-        return Answer(response.status, json.loads(response.data) if is_json else response.data, response.headers)
-
-    def get(self, path: str) -> Answer:
-        return self.send("GET", path)
-
-    def post(self, path: str, body: Any) -> Answer:
-        return self.send("POST", path, body)
-
-    def audit_entries(self) -> int:
-        total: int = self.get("/api/audit-logs").body["pagination"]["total"]
-        return total
+from tests.api.served import Client, served
+from tests.api.world import World, diamond, make_world, new_image, new_project, new_workflow
 
 
 @pytest.fixture
 def client(database_url: str, tmp_path: Path) -> Iterator[Client]:
-    database = Database(database_url)
-    settings = load_settings({"BUILDSERVER_DATA_DIR": str(tmp_path)})
-    server = make_server("127.0.0.1", 0, create_app(settings, database, lambda: None), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Client(f"http://127.0.0.1:{server.port}", database)
-    server.shutdown()
-    thread.join()
-    database.dispose()
+    with served(database_url, tmp_path) as client:
+        yield client
 
 
 @pytest.fixture
 def project(client: Client) -> str:
-    client.post("/api/docker-images", {"slug": "alpine", "imageUrl": "alpine:3.20"})
-    identifier: str = client.post("/api/projects", {"accountId": "acme", "name": "rocket"}).body["id"]
-    return identifier
+    new_image(client)
+    return new_project(client, "rocket")
 
 
 @pytest.fixture
-def diamond(client: Client, project: str) -> str:
-    needs = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"]}
-    steps = [{**STEP, "name": name, "dependsOn": depends_on} for name, depends_on in needs.items()]
-    identifier: str = client.post(f"/api/projects/{project}/workflows", {"name": "ci", "steps": steps}).body["id"]
-    return identifier
+def workflow(client: Client, project: str) -> str:
+    """A diamond."""
+    return new_workflow(client, project, diamond())
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def lasting_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database of the module's own on each of the two systems, for tests that leave it as it is."""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        yield f"sqlite:///{shutil.copy(template, tmp_path_factory.mktemp('lasting') / 'buildserver.db')}"
+        return
+    with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def world(lasting_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """What the tests of a module share: requests that are refused leave it as it is."""
+    with served(lasting_url, tmp_path_factory.mktemp("world")) as client:
+        yield make_world(client)
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What the server has logged during the test, as its own logging writes it to standard error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    configure_logging(load_settings({"BUILDSERVER_LOG_JSON": "true"}))
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines() if line.startswith("{")]
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

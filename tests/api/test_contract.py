@@ -1,13 +1,11 @@
 """The served OpenAPI document holds everything the contract does: `contract.json`, its facts without the prose."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from tests.api.conftest import Client
+from tests.api.contract import CONTRACT, resolved
+from tests.api.served import Client
 
-CONTRACT = json.loads(Path(__file__).with_name("contract.json").read_text())
 EXACT = ("type", "format", "enum", "minLength", "maxLength", "default")
 
 
@@ -74,16 +72,3 @@ def of_schema(where: str, wanted: Any, actual: Any, served: Any) -> Iterator[str
             yield from of_schema(f"{where}.{name}", schema, actual["properties"][name], served)
     if "items" in wanted:
         yield from of_schema(f"{where}[]", wanted["items"], actual.get("items", {}), served)
-
-
-def resolved(schema: Any, document: Any) -> Any:
-    """The schema itself where there is a reference to it, also one that has a description beside it."""
-    if "allOf" in schema:
-        (schema,) = schema["allOf"]
-    while "$ref" in schema:
-        *folders, name = schema["$ref"].removeprefix("#/").split("/")
-        place = document
-        for folder in folders:
-            place = place[folder]
-        schema = place[name]
-    return schema

@@ -42,6 +42,7 @@ class PostgresServer:
         self._folder = server_process.short_folder("pg")
         self._programs = _reachable(programs, self._folder)
         self._numbers = itertools.count(1)
+        self._make()
         self._process = self._start()
         self._migrated = False
 
@@ -72,10 +73,21 @@ class PostgresServer:
         server_process.stop(self._process, STOP)
         shutil.rmtree(self._folder)
 
+    def halt(self) -> None:
+        """Not there any more, until it is resumed with everything it had."""
+        server_process.stop(self._process, STOP)
+
+    def resume(self) -> None:
+        self._process = self._start()
+
+    def _make(self) -> None:
+        made = ["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
+        server_process.run(
+            [str(self._programs / "initdb"), "--pgdata", str(self._folder / "data"), *made], self._folder
+        )
+
     def _start(self) -> subprocess.Popen[bytes]:
         data, log = self._folder / "data", self._folder / "log"
-        made = ["--pgdata", str(data), "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"]
-        server_process.run([str(self._programs / "initdb"), *made, "--locale", "C", "--no-sync"], self._folder)
         options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
         process = server_process.start(
             [str(self._programs / "postgres"), "-D", str(data), "-k", str(self._folder), *options], log, STOP
