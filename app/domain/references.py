@@ -7,13 +7,14 @@ break at the end, so every value here is matched with `fullmatch`.
 
 import re
 
-_USER = r"[A-Za-z0-9._~!$&'()*+,;=%:][A-Za-z0-9._~!$&'()*+,;=%:-]*@"
+_USER = r"([A-Za-z0-9._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})([A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})*@"
 _HOST = r"([A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
-_REST = r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*"
+_REST = r"([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
 URL_PATTERN = rf"^(https?|ssh|git)://({_USER})?{_HOST}(/{_REST})?$"
 FILE_PATTERN = rf"^file:///{_REST}$"
 SCP_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:[A-Za-z0-9._~/+][A-Za-z0-9._~/+-]*$"
-REPOSITORY_PATTERN = "|".join((URL_PATTERN, FILE_PATTERN, SCP_PATTERN))
+REPOSITORY_PATTERN = f"{URL_PATTERN}|{FILE_PATTERN}"
+"""Without the scp form, which is taken too but is no URI as the contract asks for one."""
 COMMIT_PATTERN = r"^[0-9a-fA-F]{7,64}$"
 POOL_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -24,7 +25,8 @@ BASH_S_OWN_VARIABLES = frozenset(
     {
         "_", "BASH", "BASHOPTS", "BASHPID", "BASH_ALIASES", "BASH_ARGC", "BASH_ARGV", "BASH_ARGV0", "BASH_CMDS",
         "BASH_COMMAND", "BASH_EXECUTION_STRING", "BASH_LINENO", "BASH_SOURCE", "BASH_SUBSHELL", "BASH_VERSINFO",
-        "BASH_VERSION", "DIRSTACK", "EPOCHREALTIME", "EPOCHSECONDS", "EUID", "FUNCNAME", "GROUPS", "HISTCMD", "IFS",
+        "BASH_VERSION", "COMP_WORDBREAKS", "DIRSTACK", "EPOCHREALTIME", "EPOCHSECONDS", "EUID", "FUNCNAME", "GROUPS",
+        "HISTCMD", "IFS",
         "LINENO", "OLDPWD", "OPTERR", "OPTIND", "PIPESTATUS", "PPID", "PWD", "RANDOM", "SECONDS", "SHELLOPTS",
         "SHLVL", "SRANDOM", "UID",
     }

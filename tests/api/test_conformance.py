@@ -1,37 +1,51 @@
 """The served API does what its own document says: schemathesis sends what it allows, and what it forbids."""
 
-from typing import Any
-
-import pytest
-import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis import Case
-from schemathesis.generation import GenerationMode
-from schemathesis.schemas import BaseSchema
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+import subprocess
+import sys
+from pathlib import Path
 
 from tests.api.world import World
 
-EXAMPLES = 12
-"""For each operation and database, beside the cases at the bounds of every field: the whole takes about a minute."""
+EXAMPLES = "8"
+"""Random ones per operation, beside the document's own, those at the bounds of every field, and chains of calls that
+use what an earlier one created. More find little that is new, and every one costs milliseconds on each database."""
 
-EXCLUDED = [
-    # The document cannot say which branches, slugs, paths and dependencies are accepted: valid data may be 400.
-    positive_data_acceptance,
-]
-
-
-@pytest.fixture
-def document(world: World) -> BaseSchema:
-    loaded = schemathesis.openapi.from_url(f"{world.client.url}/openapi.json")
-    loaded.config.generation.modes = list(GenerationMode)
-    return loaded.include(path_regex="^/api/")
-
-
-schema = schemathesis.pytest.from_fixture("document")
+EXCLUDED = ",".join(
+    [
+        # The document cannot say which branches, slugs, paths and dependencies exist or are accepted: data that fits
+        # its schemas may be answered with 400 all the same.
+        "positive_data_acceptance",
+        # There is no login yet.
+        "ignored_auth",
+    ]
+)
 
 
-@schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
-def test_every_answer_is_one_the_document_names(case: Case[Any]) -> None:
-    case.call_and_validate(excluded_checks=EXCLUDED)
+KNOWN_IDS = """
+[[operations]]
+include-path-regex = "^/api/(runner|steps)/"
+parameters = {{ stepId = "{step}" }}
+
+[[operations]]
+include-path-regex = "^/api/projects/"
+parameters = {{ id = "{project}" }}
+
+[[operations]]
+include-path-regex = "^/api/builds/"
+parameters = {{ id = "{build}" }}
+
+[[operations]]
+include-path-regex = "^/api/workflows/"
+parameters = {{ id = "{workflow}" }}
+"""
+
+
+def test_schemathesis_finds_nothing(world: World, tmp_path: Path) -> None:
+    ids = KNOWN_IDS.format(step=world.steps["a"], project=world.project, build=world.build, workflow=world.workflow)
+    (tmp_path / "schemathesis.toml").write_text(ids)
+    words = ["run", f"{world.client.url}/openapi.json", "--include-path-regex", "^/api/", "--checks", "all"]
+    words += ["--exclude-checks", EXCLUDED, "--mode", "all", "--phases", "examples,coverage,fuzzing,stateful"]
+    words += ["--max-examples", EXAMPLES, "--suppress-health-check", "all", "--no-color"]
+    command = [sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
