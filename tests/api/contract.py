@@ -63,6 +63,6 @@ def misfits(value: Any, schema: Any, where: str = "") -> list[str]:
 def _is_of_type(value: Any, schema: Any) -> bool:
     if not isinstance(value, TYPES[schema["type"]]) or (isinstance(value, bool) and schema["type"] == "integer"):
         return False
-    if schema.get("format") == "date-time" and datetime.fromisoformat(value).utcoffset() is None:
+    if schema.get("format") == "date-time" and datetime.fromisoformat(str(value)).utcoffset() is None:
         return False
     return value in schema.get("enum", [value])

@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.rows import all_rows, refused
 from tests.api.test_statuses import WITH_BODY, Case
-from tests.api.world import World
+from tests.api.world import STEP, World
 
 NO_JSON = {
     "nothing": b"",
@@ -127,7 +127,7 @@ def test_a_request_with_very_many_faults_is_told_of_a_hundred(world: World) -> N
     body = {"name": "ci", "steps": [{}] * 1_000}
     answer = refused(world.client, "POST", f"/api/projects/{world.project}/workflows", body)
     assert len(answer.body["details"]) == 100
-    unknown = {"name": "ci", "steps": [{"name": "s", "imageSlug": "alpine", "dependsOn": ["x"] * 500}]}
-    unknown["steps"][0] |= {"runScript": "true", "cacheDirs": [], "outputPaths": []}  # type: ignore[index]
+    step = {**STEP, "name": "s", "dependsOn": ["x"] * 500}
+    unknown = {"name": "ci", "steps": [step]}
     answer = refused(world.client, "POST", f"/api/projects/{world.project}/workflows", unknown)
     assert len(answer.body["details"]) == 100
