@@ -10,7 +10,9 @@ import pytest
 
 from app.services import planning
 from config.settings import Settings
-from tests.api.conftest import STEP, Client, client
+from tests.api.conftest import client
+from tests.api.served import Client
+from tests.api.world import STEP
 from worker.api import Refused
 from worker.attempt import Outcome
 from worker.runner import Runner
