@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,17 +58,26 @@ class Client:
         return total
 
 
-@pytest.fixture
-def client(database_url: str, tmp_path: Path) -> Iterator[Client]:
+@contextmanager
+def serve(database_url: str, data_dir: Path, **environ: str) -> Iterator[Client]:
+    """The API on that database, with settings of the caller's choice, until the block is left."""
     database = Database(database_url)
-    settings = load_settings({"BUILDSERVER_DATA_DIR": str(tmp_path)})
+    settings = load_settings({"BUILDSERVER_DATA_DIR": str(data_dir), **environ})
     server = make_server("127.0.0.1", 0, create_app(settings, database, lambda: None), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield Client(f"http://127.0.0.1:{server.port}", database)
-    server.shutdown()
-    thread.join()
-    database.dispose()
+    try:
+        yield Client(f"http://127.0.0.1:{server.port}", database)
+    finally:
+        server.shutdown()
+        thread.join()
+        database.dispose()
+
+
+@pytest.fixture
+def client(database_url: str, tmp_path: Path) -> Iterator[Client]:
+    with serve(database_url, tmp_path) as client:
+        yield client
 
 
 @pytest.fixture
