@@ -63,6 +63,8 @@ exit 0
 # server that refuses that, needs all branches: fetched to where no name of theirs can pass for an abbreviated hash.
 # git's own words are shown, without the user and password that the URL may hold: git leaves the end of some.
 CHECKOUT = """\
+fail() { say "checkout failed: $*"; exit 1; }
+command -v git >/dev/null || fail "there is no git on this machine"
 export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ADVICE=0
 login=
 case $repository in *://*) login=${repository#*://} login=${login%%/*} login=${login%"${login##*@}"} ;; esac
@@ -77,8 +79,6 @@ explain() {
     [ -z "$line" ] || printf '%s\\n' "$line"
   done <<<"$words"
 }
-fail() { say "checkout failed: $*"; exit 1; }
-command -v git >/dev/null || fail "there is no git on this machine"
 format=
 [ "${#commit}" -ne 64 ] || format=--object-format=sha256
 git -c init.defaultBranch=main init --quiet --template= $format . \\
