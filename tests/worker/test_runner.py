@@ -1,14 +1,18 @@
 """The runner against the real API: one attempt from its claim to its report."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from tests.support.wait import eventually
 from tests.worker.conftest import Server
 from worker.api import Refused
 from worker.attempt import Outcome
 from worker.runner import Runner
+from worker.workspace import remove_left, workspace
 
 
 def test_a_doubled_message_runs_the_step_once(server: Server, runner: Runner, tmp_path: Path) -> None:
@@ -54,3 +58,28 @@ def test_a_runner_that_stops_hands_its_attempt_back(server: Server, runner: Runn
         assert running.result(timeout=10) == Outcome("lost")
     shown = server.step(step)
     assert (shown["status"], shown["attempt"]) == ("READY", 2)
+
+
+def test_a_step_sees_its_own_environment_and_of_the_runners_only_the_path(
+    server: Server, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:s3cret@host/db")
+    monkeypatch.setenv("BUILDSERVER_DATA_DIR", "/s3cret")
+    monkeypatch.setenv("PATH", f"relative::.:{os.environ['PATH']}")
+    step = server.new_step("env -0; cat /proc/$PPID/environ", env={"WORD": "two\nlines"})
+    assert runner.run(step) == Outcome(exit_code=0)
+    seen = dict(entry.split("=", 1) for entry in server.log(step).decode().split("\0") if entry)
+    documented = {"PATH", "HOME", "TMPDIR", "LANG", "CI", "BUILDSERVER", "PROJECT_ID", "BUILD_ID", "STEP_ID"}
+    assert set(seen) == documented | {"STEP_NAME", "STEP_ATTEMPT", "WORD"} | {"PWD", "OLDPWD", "SHLVL", "_"} & set(seen)
+    assert (seen["WORD"], seen["STEP_ID"]) == ("two\nlines", step)
+    assert all(Path(place).is_absolute() for place in seen["PATH"].split(":"))
+    assert not any("s3cret" in value for value in seen.values())
+
+
+def test_what_a_dead_runner_left_is_removed_and_what_another_uses_is_not(tmp_path: Path) -> None:
+    with workspace(tmp_path, None) as used:
+        dead = tmp_path / "attempt-dead"
+        (dead / "workspace").mkdir(parents=True)
+        remove_left(tmp_path)
+        assert (used.folder.exists(), dead.exists()) == (True, False)
+    assert not used.folder.exists()
