@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.domain.references import ENV_NAME_PATTERN, READONLY_VARIABLES
+from app.domain.references import ENV_NAME_PATTERN, check_env_name
 from app.domain.script import ScriptPart, StepScript, step_program
 
 CANARY = "canary-was-here"
@@ -158,9 +158,7 @@ def asked_for(value: str) -> list[str]:
 @IN_ONE_BASH
 @given(
     st.lists(
-        st.from_regex(ENV_NAME_PATTERN, fullmatch=True).filter(
-            lambda name: name.isascii() and name not in READONLY_VARIABLES
-        ),
+        st.from_regex(ENV_NAME_PATTERN, fullmatch=True).filter(lambda name: check_env_name(name) is None),
         min_size=50,
         max_size=50,
         unique=True,
