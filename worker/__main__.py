@@ -69,9 +69,10 @@ def _status(outcome: Outcome | None) -> int:
 
 
 def _show(content: bytes) -> None:
-    with suppress(BrokenPipeError):  # nobody looks any more; the step goes on
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+    """Past Python's buffer, which would complain at the end where nobody looks any more. The step goes on then."""
+    with suppress(BrokenPipeError):
+        while content:
+            content = content[os.write(sys.stdout.fileno(), content) :]
 
 
 def _say(line: str) -> None:

@@ -45,14 +45,14 @@ class LogFile:
             self._add(kept)
             if len(kept) < len(content) and not self._is_cut:
                 self._is_cut = True
-                self._add(self._line(f"the log is cut off here: its limit is {self._limit} bytes"))
+                self._add_own(self._line(f"the log is cut off here: its limit is {self._limit} bytes"))
 
     def say(self, line: str) -> None:
         """Add a line of the runner's own."""
         with self._adding:
             said = self._line(line)
             self._show(said)
-            self._add(said[: max(self._limit - self._size, 0)])
+            self._add_own(said)
 
     def read(self, start: int, size_bytes: int) -> bytes:
         """Bytes from `start` on, fewer at the end."""
@@ -67,6 +67,9 @@ class LogFile:
     def _line(self, line: str) -> bytes:
         said = f"» {line}\n"
         return (said if self._at_line_start else f"\n{said}").encode()
+
+    def _add_own(self, line: bytes) -> None:
+        self._add(line[: max(self._limit - self._size, 0)])
 
     def _add(self, content: bytes) -> None:
         """A disk that is full costs the rest of the log, not the step."""

@@ -31,7 +31,8 @@ class Cause(StrEnum):
     TIMEOUT = "timeout"
     HALT = "halt"  # the lease knows why
     KEEPER_LOST = "keeper lost"  # someone killed the keeper, and then the zygote the rest
-    NOT_STARTED = "not started"  # no keeper could be forked
+    NOT_FORKED = "not forked"  # the zygote died before the keeper had begun
+    NOT_STARTED = "not started"  # no keeper could be forked in time
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,15 @@ class ProcessExecutor:
         self._zygote = zygote
 
     def execute(self, order: Order, lease: Lease, on_output: Callable[[bytes], None]) -> Ending:
-        """Blocks until no process of the command is left, and every byte of its output has gone to `on_output`."""
+        """Blocks until no process of the command is left, and every byte of its output has gone to `on_output`.
+
+        A zygote that is just being killed may still take an order and never fork; nothing has begun then, so the next
+        zygote gets the same order.
+        """
+        ending = self._execute(order, lease, on_output)
+        return self._execute(order, lease, on_output) if ending.cause is Cause.NOT_FORKED else ending
+
+    def _execute(self, order: Order, lease: Lease, on_output: Callable[[bytes], None]) -> Ending:
         output, theirs = os.pipe()
         with os.fdopen(output, "rb", buffering=0):
             try:
@@ -108,5 +117,7 @@ def _ending(link: KeeperLink) -> Ending:
             return Ending(Cause.TIMEOUT)
         case {"killed": "fence" | "stop"}:
             return Ending(Cause.HALT)
-        case _:
+        case None:
             return Ending(Cause.KEEPER_LOST if link.started else Cause.NOT_STARTED)
+        case _:
+            return Ending(Cause.KEEPER_LOST if link.started else Cause.NOT_FORKED)

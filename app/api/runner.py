@@ -82,9 +82,10 @@ def append_log(query: dict[str, int], step_id: str) -> dict[str, int]:
     """Add to an attempt's log
 
     What the server has already is passed over, so the same bytes may be sent twice. Bytes that leave a gap are not
-    taken: the answer says where to go on.
+    taken: the answer says where to go on. A log that reached its limit is cut off, and what follows is passed over.
     """
-    end = transact(logs.append, step_id, query["attempt"], query["offset"], request.get_data())
+    limit_bytes = settings().log_limit_bytes
+    end = transact(logs.append, step_id, query["attempt"], query["offset"], request.get_data(), limit_bytes)
     return {"offset": end}
 
 
@@ -110,8 +111,9 @@ def lease_times() -> leases.LeaseTimes:
 def _report(body: dict[str, Any]) -> completion.Report:
     succeeded = body["status"] == "success"
     reason = None if succeeded else Reason(body.get("reason", Reason.EXIT))
+    outcome = Outcome(succeeded, reason, body.get("exit_code"))
     log = _printed(body.get("logs", ""))
-    return completion.Report(Outcome(succeeded, reason, body.get("exit_code")), body.get("attempt"), log)
+    return completion.Report(outcome, body.get("attempt"), log, settings().log_limit_bytes)
 
 
 def _printed(logs: str) -> bytes:

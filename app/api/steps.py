@@ -1,8 +1,8 @@
 """Step runs, their attempts and their logs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from flask import Response
+from flask import Response, stream_with_context
 
 from app.api.access import read
 from app.api.blueprint import Blueprint
@@ -47,4 +47,16 @@ def get_log(query: dict[str, int], step_id: str) -> Response:
 
     Byte for byte, of the newest attempt unless another is asked for, while it runs and after.
     """
-    return Response(read(logs.read, step_id, query.get("attempt")), mimetype="text/plain")
+    log = read(logs.extent, step_id, query.get("attempt"))
+    response = Response(stream_with_context(_content(log)), mimetype="text/plain")
+    response.content_length = log.size_bytes
+    return response
+
+
+def _content(log: logs.Extent) -> Iterator[bytes]:
+    """Chunk by chunk, each read in a transaction of its own, so that a slow reader holds nothing."""
+    start = 0
+    while start < log.size_bytes:
+        content = read(logs.chunk, log, start)
+        yield content[: log.size_bytes - start]
+        start += len(content)

@@ -40,41 +40,65 @@ class StepScript:
     allow_file_repos: bool = False
 
 
+# A shell that is not bash would stumble over the rest; the braces keep half a download from being run.
 HEADER = """\
 #!/usr/bin/env bash
 # One step of a build, as a program: run it with bash in an empty folder.
+[ -n "${BASH_VERSION:-}" ] || { echo "This program needs bash: pipe it into bash, not into sh." >&2; exit 2; }
 {
 set -euo pipefail
 say() { printf '» %s\\n' "$*"; }
 """
+
+# What points git at another repository, from wherever the program was started, is forgotten.
+OWN_REPOSITORY = "unset $(git rev-parse --local-env-vars 2>/dev/null || :)"
 
 FOOTER = """\
 exit 0
 }
 """
 
-# A whole commit hash is asked for directly; an abbreviated one, or a server that refuses that, needs all branches.
+# In a subshell, so that git's settings and our variables do not reach the user's script. Hooks, templates and
+# configuration of this machine are out of play. A whole commit hash is asked for directly; an abbreviated one, or a
+# server that refuses that, needs all branches: fetched to where no name of theirs can pass for an abbreviated hash.
+# git's own words are shown, without the user and password that the URL may hold: git leaves the end of some.
 CHECKOUT = """\
-export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ADVICE=0
-git() { command git -c core.hooksPath=/dev/null -c init.defaultBranch=main -c protocol.version=2 "$@"; }
-fetch() { git fetch --quiet --no-tags --no-recurse-submodules "$@"; }
 fail() { say "checkout failed: $*"; exit 1; }
 command -v git >/dev/null || fail "there is no git on this machine"
-git init --quiet . || fail "this folder cannot become a git repository"
+export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ADVICE=0
+login=
+case $repository in *://*) login=${repository#*://} login=${login%%/*} login=${login%"${login##*@}"} ;; esac
+shown=${repository/"$login"/}
+git() { command git -c core.hooksPath=/dev/null -c protocol.version=2 "$@"; }
+fetch() { words=$(git fetch --quiet --no-tags --no-recurse-submodules "$@" 2>&1 </dev/null); }
+userinfo='://[^/ ]*@'
+explain() {
+  while IFS= read -r line; do
+    line=${line//"$login"/}
+    while [[ $line =~ $userinfo ]]; do line=${line//"${BASH_REMATCH[0]}"/://}; done
+    [ -z "$line" ] || printf '%s\\n' "$line"
+  done <<<"$words"
+}
+format=
+[ "${#commit}" -ne 64 ] || format=--object-format=sha256
+git -c init.defaultBranch=main init --quiet --template= $format . \\
+  || fail "this folder cannot become a git repository"
 if [ -n "$commit" ]; then
-  say "checking out $commit"
-  if [ "${#commit}" -lt 40 ] || ! fetch --depth 1 -- "$repository" "$commit" 2>/dev/null; then
-    fetch -- "$repository" '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*' \\
-      || fail "the repository cannot be read"
+  say "checking out commit $commit of $shown"
+  if [ "${#commit}" -lt 40 ] || ! fetch --depth 1 -- "$repository" "$commit"; then
+    fetch -- "$repository" '+refs/heads/*:refs/fetched/heads/*' '+refs/tags/*:refs/fetched/tags/*' \\
+      || { explain; fail "the repository cannot be read"; }
   fi
   target=$commit
-elif [ -n "$branch" ]; then
-  say "checking out branch $branch"
-  fetch --depth 1 -- "$repository" "refs/heads/$branch" || fail "the branch cannot be read"
-  target=FETCH_HEAD
 else
-  say "checking out the default branch"
-  fetch --depth 1 -- "$repository" HEAD || fail "the repository cannot be read"
+  if [ -n "$branch" ]; then
+    say "checking out branch $branch of $shown"
+    wanted=refs/heads/$branch missing="the branch $branch cannot be read"
+  else
+    say "checking out the default branch of $shown"
+    wanted=HEAD missing="the default branch cannot be read"
+  fi
+  fetch --depth 1 -- "$repository" "$wanted" || fetch -- "$repository" "$wanted" || { explain; fail "$missing"; }
   target=FETCH_HEAD
 fi
 git rev-parse --verify --quiet "$target^{commit}" >/dev/null || fail "the repository has no commit $target"
@@ -84,25 +108,32 @@ say "at $(git log -1 --format='%h %s')"
 """
 
 # The environment is set in a subshell of its own, after the program's variables were used: no name a client chooses
-# for one of the step's variables can collide with ours. The script is read from descriptor 3, so that its size is not
-# limited, bash counts its lines from 1, and standard input stays empty even where this program comes through a pipe.
+# for one of the step's variables can collide with ours, and the path of bash is $1, which is no name at all. What is
+# assigned to some of bash's own variables (OPTIND, RANDOM) is evaluated, command substitutions included: unset, they
+# are names like any other. The
+# script is read from descriptor 3, so that its size is not limited, bash counts its lines from 1, and standard input
+# stays empty even where this program comes through a pipe.
 RUN = """\
 status=0
 exec 3<<<"$script"
 (
+set -- "$BASH"
 %s
-exec "$BASH" -c \\
+exec "$1" -c \\
   'IFS= read -r -d "" BUILDSERVER_SCRIPT <&3; exec 3<&-; set -euo pipefail; eval "$BUILDSERVER_SCRIPT"' step </dev/null
 ) || status=$?
 exec 3<&-
 [ "$status" -eq 0 ] || exit "$status"
 """
 
-# With an empty IFS an unquoted expansion is matched against file names and nothing else.
+# With an empty IFS an unquoted expansion is matched against file names and nothing else. `**` matches through folders
+# where bash is newer than 3.2, and like `*` elsewhere.
 OUTPUTS = """\
 shopt -s nullglob dotglob
+shopt -s globstar 2>/dev/null || :
 missing=0
 for pattern in "${outputs[@]}"; do
+  [ ! -e "$pattern" ] || continue
   IFS=
   found=($pattern)
   unset IFS
@@ -119,6 +150,8 @@ def step_program(step: StepScript, part: ScriptPart | None = None) -> str:
     """The program for one part of the step, or for all of it; the same input gives the same text."""
     wanted = (part,) if part else (ScriptPart.CHECKOUT, ScriptPart.RUN)
     sections = [HEADER]
+    if step.repo_url:
+        sections.append(OWN_REPOSITORY)
     if ScriptPart.CHECKOUT in wanted and step.repo_url:
         sections.append(_checkout(step, step.repo_url))
     if ScriptPart.RUN in wanted:
@@ -130,13 +163,15 @@ def _checkout(step: StepScript, repo_url: str) -> str:
     protocols = "https:http:ssh:git" + (":file" if step.allow_file_repos else "")
     assigned = {"repository": repo_url, "commit": step.commit_hash or "", "branch": step.branch or ""}
     lines = [f"{name}={quote(value)}" for name, value in assigned.items()]
-    return "\n".join([*lines, f"export GIT_ALLOW_PROTOCOL={protocols}", CHECKOUT])
+    return "\n".join(["(", *lines, f"export GIT_ALLOW_PROTOCOL={protocols}", CHECKOUT + ")"])
 
 
 def _run(step: StepScript) -> str:
-    exports = [f"export {name}={quote(value)}" for name, value in {**_environment(step), **step.env}.items()]
+    variables = {**_environment(step), **step.env}
+    exports = [f"unset -v {' '.join(variables)} 2>/dev/null || :"]
     if step.repo_url:
-        exports.insert(0, "GIT_COMMIT=$(git rev-parse HEAD 2>/dev/null) && export GIT_COMMIT || unset GIT_COMMIT")
+        exports.append("GIT_COMMIT=$(git rev-parse HEAD 2>/dev/null) && export GIT_COMMIT || unset GIT_COMMIT")
+    exports += [f"export {name}={quote(value)}" for name, value in variables.items()]
     lines = [f"script={quote(step.run_script)}", RUN.replace("%s", "\n".join(exports))]
     if step.output_paths:
         outputs = " ".join(quote(path) for path in step.output_paths)

@@ -15,11 +15,15 @@ from app.services.trail import Trail
 
 @dataclass(frozen=True)
 class Report:
-    """What a runner says. Without an attempt's number it means the current one; `log` is added to what was streamed."""
+    """What a runner says. Without an attempt's number it means the current one; `log` is added to what was streamed.
+
+    `log_limit_bytes` is the server's setting: how long an attempt's log may become.
+    """
 
     outcome: Outcome
     attempt: int | None = None
     log: bytes = b""
+    log_limit_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
         live = attempt or leases.take(trail, build, run, leases.Claimant(), times)
         if report.log:
             session.flush()
-            logs.append_at_end(session, live, report.log)
+            logs.append_at_end(session, live, report.log, report.log_limit_bytes)
         endings.end(trail, build, run, live, report.outcome, AuditAction.STEP_COMPLETED)
     return Receipt(run.status, build.status.is_final)
 

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,43 @@ def test_the_command_sees_only_the_environment_it_is_given(execution: Execution)
     execution.run("env; cat /proc/$PPID/environ")
     names = {line.partition(b"=")[0] for line in execution.output.splitlines()}
     assert names == {b"PATH", b"MARK", b"PWD", b"SHLVL", b"_"}
+
+
+def test_output_goes_on_after_the_command_has_closed_its_own(execution: Execution) -> None:
+    assert execution.run("(sleep 0.1; echo late) & exec >&- 2>&-; wait; exit 4") == Ending(Cause.ITSELF, 4)
+    assert execution.output == b"late\n"
+
+
+def test_a_command_that_kills_its_keeper_is_lost_and_gone(execution: Execution) -> None:
+    assert execution.run("setsid sleep 1000 & kill -KILL $PPID; sleep 1000").cause is Cause.KEEPER_LOST
+    eventually(lambda: execution.left() == [])
+
+
+def test_after_a_command_that_killed_the_zygote_the_next_one_runs(execution: Execution) -> None:
+    killing = "read -r _ _ _ zygote _ < /proc/$PPID/stat; kill -KILL $zygote"
+    execution.run(killing)
+    execution.output = b""
+    assert execution.run("echo next") == Ending(Cause.ITSELF, 0)
+    assert execution.output == b"next\n"
+
+
+def test_a_command_that_cannot_be_started_says_why(execution: Execution) -> None:
+    order = Order(
+        argv=["/bin/bash", "-c", "true", "x" * 200_000], cwd=str(execution.folder), environ={},
+        limit_at=clock() + LONG_S, grace_s=0.2,
+    )  # fmt: skip
+    assert execution.executor.execute(order, execution.lease, execution.take) == Ending(Cause.ITSELF, 127)
+    assert execution.output.decode() == "» cannot start /bin/bash: Argument list too long\n"
+
+
+def test_many_commands_leave_no_descriptor_and_no_process_behind(execution: Execution) -> None:
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    execution.run("true")
+    before = open_files()
+    with ThreadPoolExecutor(4) as slots:
+        endings = list(slots.map(lambda number: execution.run(f"exit {number % 7}"), range(200)))
+    assert endings == [Ending(Cause.ITSELF, number % 7) for number in range(200)]
+    assert open_files() <= before
+    assert execution.left() == []

@@ -1,58 +1,24 @@
 """The runner against the real API: one attempt from its claim to its report."""
 
+import os
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.services import planning
-from config.settings import Settings
-from tests.api.conftest import client
-from tests.api.served import Client
-from tests.api.world import STEP
+from tests.support.wait import eventually
+from tests.worker.conftest import Server
 from worker.api import Refused
 from worker.attempt import Outcome
 from worker.runner import Runner
-
-__all__ = ["client"]
-
-NewStep = Callable[..., str]
+from worker.workspace import remove_left, workspace
 
 
-@pytest.fixture
-def runner(client: Client, settings: Settings) -> Iterator[Runner]:
-    made = Runner(replace(settings, api_url=client.url, runner_slots=4, heartbeat_s=0.2, kill_grace_s=0.2))
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def new_step(client: Client) -> NewStep:
-    """Makes a build of one step, planned, and gives the step run's id."""
-    client.post("/api/docker-images", {"slug": "alpine", "imageUrl": "alpine:3.20"})
-    project = client.post("/api/projects", {"accountId": "acme", "name": "rocket"}).body["id"]
-
-    def make(script: str, **changes: object) -> str:
-        steps = [{**STEP, "name": "only", "runScript": script, **changes}]
-        workflow = client.post(f"/api/projects/{project}/workflows", {"name": "ci", "steps": steps}).body["id"]
-        build = client.post(f"/api/projects/{project}/builds", {"workflowId": workflow}).body["id"]
-        client.database.transact(planning.plan, build)
-        identifier: str = client.get(f"/api/builds/{build}").body["steps"][0]["id"]
-        return identifier
-
-    return make
-
-
-def test_a_doubled_message_runs_the_step_once(
-    client: Client, runner: Runner, new_step: NewStep, tmp_path: Path
-) -> None:
+def test_a_doubled_message_runs_the_step_once(server: Server, runner: Runner, tmp_path: Path) -> None:
     """Both messages reach the same runner, as a re-sent one does when the queue is long."""
     ledger = tmp_path / "ledger"
-    step = new_step(f"echo started >> '{ledger}'; sleep 0.5")
+    step = server.new_step(f"echo started >> '{ledger}'; sleep 0.5")
     together = threading.Barrier(3)
 
     def take() -> Outcome | Refused | None:
@@ -66,30 +32,54 @@ def test_a_doubled_message_runs_the_step_once(
         taken = [slot.result() for slot in [slots.submit(take) for _ in range(3)]]
     assert ledger.read_text() == "started\n"
     assert sorted(type(each).__name__ for each in taken) == ["Outcome", "Refused", "Refused"]
-    assert client.get(f"/api/steps/{step}").body["status"] == "SUCCESS"
+    assert server.status(step) == "SUCCESS"
 
 
-def test_output_outcome_and_exit_status_reach_the_server(client: Client, runner: Runner, new_step: NewStep) -> None:
-    step = new_step(r"printf 'a\377\000b'; exit 3")
+def test_output_outcome_and_exit_status_reach_the_server(server: Server, runner: Runner) -> None:
+    step = server.new_step(r"printf 'a\377\000b'; exit 3")
     assert runner.run(step) == Outcome("exit", 3)
-    shown = client.get(f"/api/steps/{step}").body
+    shown = server.step(step)
     assert (shown["status"], shown["reason"], shown["exitCode"]) == ("FAILED", "exit", 3)
-    assert client.get(f"/api/steps/{step}/log").body.startswith(b"a\xff\0b")
+    assert server.log(step).startswith(b"a\xff\0b")
 
 
-def test_a_step_over_its_time_limit_is_stopped(client: Client, runner: Runner, new_step: NewStep) -> None:
-    step = new_step("trap '' TERM; sleep 1000", timeoutSeconds=1)
+def test_a_step_over_its_time_limit_is_stopped(server: Server, runner: Runner) -> None:
+    step = server.new_step("trap '' TERM; sleep 1000", timeoutSeconds=1)
     assert runner.run(step) == Outcome("timeout")
-    assert client.get(f"/api/steps/{step}").body["reason"] == "timeout"
+    assert server.step(step)["reason"] == "timeout"
 
 
-def test_a_runner_that_stops_hands_its_attempt_back(client: Client, runner: Runner, new_step: NewStep) -> None:
-    step = new_step("sleep 1000")
+def test_a_runner_that_stops_hands_its_attempt_back(server: Server, runner: Runner) -> None:
+    step = server.new_step("sleep 1000")
     with ThreadPoolExecutor(1) as slot:
         running = slot.submit(runner.run, step)
-        while client.get(f"/api/steps/{step}").body["status"] != "RUNNING":
-            assert not running.done()
+        eventually(lambda: server.status(step) == "RUNNING")
         runner.stop()
         assert running.result(timeout=10) == Outcome("lost")
-    shown = client.get(f"/api/steps/{step}").body
+    shown = server.step(step)
     assert (shown["status"], shown["attempt"]) == ("READY", 2)
+
+
+def test_a_step_sees_its_own_environment_and_of_the_runners_only_the_path(
+    server: Server, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:s3cret@host/db")
+    monkeypatch.setenv("BUILDSERVER_DATA_DIR", "/s3cret")
+    monkeypatch.setenv("PATH", f"relative::.:{os.environ['PATH']}")
+    step = server.new_step("env -0; cat /proc/$PPID/environ", env={"WORD": "two\nlines"})
+    assert runner.run(step) == Outcome(exit_code=0)
+    seen = dict(entry.split("=", 1) for entry in server.log(step).decode().split("\0") if entry)
+    documented = {"PATH", "HOME", "TMPDIR", "LANG", "CI", "BUILDSERVER", "PROJECT_ID", "BUILD_ID", "STEP_ID"}
+    assert set(seen) == documented | {"STEP_NAME", "STEP_ATTEMPT", "WORD"} | {"PWD", "OLDPWD", "SHLVL", "_"} & set(seen)
+    assert (seen["WORD"], seen["STEP_ID"]) == ("two\nlines", step)
+    assert all(Path(place).is_absolute() for place in seen["PATH"].split(":"))
+    assert not any("s3cret" in value for value in seen.values())
+
+
+def test_what_a_dead_runner_left_is_removed_and_what_another_uses_is_not(tmp_path: Path) -> None:
+    with workspace(tmp_path, None) as used:
+        dead = tmp_path / "attempt-dead"
+        (dead / "workspace").mkdir(parents=True)
+        remove_left(tmp_path)
+        assert (used.folder.exists(), dead.exists()) == (True, False)
+    assert not used.folder.exists()

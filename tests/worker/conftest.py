@@ -1,0 +1,118 @@
+"""The real API, a network to it that can fail, and a runner at its other end."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.models.database import Database
+from app.services import leases, planning
+from config.settings import Settings
+from tests.api.served import Client, served
+from tests.api.world import STEP
+from tests.support.proxy import Proxy
+from worker.runner import Runner
+
+LEASE_S = 4.0
+SERVER_SETTINGS = {
+    "BUILDSERVER_ALLOW_FILE_REPOS": "true",
+    "BUILDSERVER_LEASE_S": str(LEASE_S),
+    "BUILDSERVER_HEARTBEAT_S": "1",
+}
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what the runner does: the API's own tests show that both databases answer alike."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """The API, and what a test asks it about a step."""
+
+    client: Client
+    project: str
+
+    @property
+    def database(self) -> Database:
+        return self.client.database
+
+    def new_step(self, script: str = "true", build: dict[str, Any] | None = None, **changes: Any) -> str:
+        """The id of a READY step run, the only one of its build."""
+        steps = [{**STEP, "name": "only", "runScript": script, **changes}]
+        posted = self.client.post(f"/api/projects/{self.project}/workflows", {"name": "ci", "steps": steps})
+        assert posted.status == 201, posted.body
+        body = {"workflowId": posted.body["id"], **(build or {})}
+        made = self.client.post(f"/api/projects/{self.project}/builds", body)
+        assert made.status == 201, made.body
+        self.database.transact(planning.plan, made.body["id"])
+        identifier: str = self.client.get(f"/api/builds/{made.body['id']}").body["steps"][0]["id"]
+        return identifier
+
+    def step(self, step_id: str) -> dict[str, Any]:
+        shown: dict[str, Any] = self.client.get(f"/api/steps/{step_id}").body
+        return shown
+
+    def status(self, step_id: str) -> str:
+        return str(self.step(step_id)["status"])
+
+    def log(self, step_id: str) -> bytes:
+        content: bytes = self.client.get(f"/api/steps/{step_id}/log").body
+        return content
+
+    def revoke(self, step_id: str) -> None:
+        """End the running attempt, as a sweep does with one that it thinks lost."""
+        number = self.step(step_id)["attempt"]
+        self.database.transact(_expire_now, step_id, number)
+
+
+def _expire_now(session: Any, step_id: str, number: int) -> None:
+    leases.extend(session, step_id, "by-test", number, -60)
+    leases.expire(session, step_id, number)
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    with served(database_url, tmp_path, **SERVER_SETTINGS) as client:
+        client.post("/api/docker-images", {"slug": "alpine", "imageUrl": "alpine:3.20"})
+        yield Server(client, client.post("/api/projects", {"accountId": "acme", "name": "rocket"}).body["id"])
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    address = urlsplit(server.client.url)
+    made = Proxy(str(address.hostname), int(address.port or 0))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def runner_settings(proxy: Proxy, settings: Settings) -> Settings:
+    """The runner reaches the API through the proxy alone."""
+    return replace(
+        settings, api_url=proxy.url, runner_name="by-test", runner_slots=4, heartbeat_s=0.2, kill_grace_s=0.2
+    )
+
+
+NewRunner = Callable[..., Runner]
+
+
+@pytest.fixture
+def new_runner(runner_settings: Settings) -> Iterator[NewRunner]:
+    """Starts runners, one by one, on one work folder; all are stopped afterwards."""
+    started: list[Runner] = []
+
+    def start(**changes: Any) -> Runner:
+        started.append(Runner(replace(runner_settings, **changes)))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.stop()
+        each.close()
+
+
+@pytest.fixture
+def runner(new_runner: NewRunner) -> Runner:
+    return new_runner()

@@ -1,0 +1,272 @@
+"""The checkout against real git repositories: exactly what was asked for, and nothing of the repository is run."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.domain.script import ScriptPart, StepScript, step_program
+
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com",
+    "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.com",
+    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
+}  # fmt: skip
+CLEAN = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository with a working tree, served as a file."""
+
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        return f"file://{self.folder}"
+
+    def git(self, *words: str) -> str:
+        command = ["git", "-C", str(self.folder), *words]
+        done = subprocess.run(command, env={**CLEAN, **IDENTITY}, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def commit(self, text: str) -> str:
+        (self.folder / "file").write_text(text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", f"make it {text}")
+        return self.git("rev-parse", "HEAD")
+
+
+def make(folder: Path, *options: str) -> Repository:
+    subprocess.run(["git", "init", "--quiet", *options, str(folder)], env={**CLEAN, **IDENTITY}, check=True)
+    return Repository(folder)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    made = make(tmp_path / "repository", "--initial-branch=trunk")
+    made.commit("first")
+    return made
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What became of a checkout."""
+
+    status: int
+    output: str
+    folder: Path
+
+    @property
+    def content(self) -> str:
+        return (self.folder / "file").read_text()
+
+
+def check_out(
+    folder: Path,
+    url: str,
+    commit: str | None = None,
+    branch: str | None = None,
+    allow_file: bool = True,
+    **environ: str,
+) -> Checkout:
+    folder.mkdir()
+    step = StepScript("b", "p", "s", "n", 1, "true", (), {}, url, commit, branch, allow_file)
+    program = step_program(step, ScriptPart.CHECKOUT)
+    done = subprocess.run(
+        ["bash"], input=program, cwd=folder, env={**CLEAN, **environ}, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return Checkout(done.returncode, done.stdout, folder)
+
+
+@pytest.mark.parametrize("digits", [40, 12, 7])
+@pytest.mark.parametrize("place", ["on the branch", "on another branch", "on a tag only"])
+def test_a_commit_is_checked_out_exactly(repository: Repository, tmp_path: Path, digits: int, place: str) -> None:
+    if place != "on the branch":
+        repository.git("checkout", "--quiet", "-b", "other")
+    wanted = repository.commit("wanted")
+    repository.commit("later")
+    if place == "on a tag only":
+        repository.git("tag", "v1", wanted)
+        repository.git("checkout", "--quiet", "trunk")
+        repository.git("branch", "-D", "other")
+    done = check_out(tmp_path / "w", repository.url, wanted[:digits])
+    assert (done.status, done.content) == (0, "wanted"), done.output
+    assert f"» at {wanted[:7]}" in done.output
+
+
+def test_a_commit_on_no_branch_is_had_by_its_whole_hash(repository: Repository, tmp_path: Path) -> None:
+    lost = repository.commit("lost")
+    repository.git("reset", "--quiet", "--hard", "HEAD~1")
+    assert check_out(tmp_path / "w", repository.url, lost).content == "lost"
+
+
+def test_a_commit_in_capitals_is_the_same_commit(repository: Repository, tmp_path: Path) -> None:
+    wanted = repository.commit("wanted")
+    repository.commit("later")
+    for digits in (40, 10):
+        assert check_out(tmp_path / str(digits), repository.url, wanted[:digits].upper()).content == "wanted"
+
+
+@pytest.mark.parametrize("kind", ["tag", "branch"])
+def test_a_name_that_looks_like_the_abbreviated_commit_is_not_taken_for_it(
+    repository: Repository, tmp_path: Path, kind: str
+) -> None:
+    wanted = repository.commit("wanted")
+    repository.commit("another")
+    repository.git(kind, wanted[:7])
+    assert check_out(tmp_path / "w", repository.url, wanted[:7]).content == "wanted"
+
+
+def test_a_commit_of_a_sha256_repository_is_checked_out(tmp_path: Path) -> None:
+    repository = make(tmp_path / "sha256", "--object-format=sha256")
+    wanted = repository.commit("wanted")
+    repository.commit("later")
+    assert check_out(tmp_path / "w", repository.url, wanted).content == "wanted"
+
+
+@pytest.mark.parametrize("commit", ["0123456", "0123456789" * 4])
+def test_an_unknown_commit_is_named(repository: Repository, tmp_path: Path, commit: str) -> None:
+    done = check_out(tmp_path / "w", repository.url, commit)
+    assert done.status == 1
+    assert done.output.endswith(f"» checkout failed: the repository has no commit {commit}\n")
+
+
+@pytest.mark.parametrize("branch", ["feature/a/b", "größe", "v1.0", "it's", "$(touch${IFS}canary)", "a;b"])
+def test_a_branch_is_checked_out_by_its_name(repository: Repository, tmp_path: Path, branch: str) -> None:
+    repository.git("checkout", "--quiet", "-b", branch)
+    repository.commit("of the branch")
+    repository.git("checkout", "--quiet", "trunk")
+    done = check_out(tmp_path / "w", repository.url, branch=branch)
+    assert (done.status, done.content) == (0, "of the branch"), done.output
+
+
+def test_without_a_commit_or_branch_the_default_branch_is_meant_whatever_its_name(
+    repository: Repository, tmp_path: Path
+) -> None:
+    assert check_out(tmp_path / "w", repository.url).content == "first"
+
+
+def test_an_unknown_branch_is_named(repository: Repository, tmp_path: Path) -> None:
+    done = check_out(tmp_path / "w", repository.url, branch="nowhere")
+    assert (done.status, done.output.splitlines()[-1]) == (1, "» checkout failed: the branch nowhere cannot be read")
+
+
+@pytest.mark.parametrize(("commit", "branch"), [(None, None), (None, "main"), ("0123456", None)])
+def test_an_empty_repository_is_a_failed_checkout(tmp_path: Path, commit: str | None, branch: str | None) -> None:
+    done = check_out(tmp_path / "w", make(tmp_path / "empty").url, commit, branch)
+    assert done.status == 1
+    assert "» checkout failed: " in done.output.splitlines()[-1]
+
+
+def test_a_repository_that_is_away_is_a_failed_checkout_in_gits_own_words(tmp_path: Path) -> None:
+    done = check_out(tmp_path / "w", f"file://{tmp_path}/gone", "0123456")
+    assert done.status == 1
+    assert "does not exist" in done.output or "not appear to be a git repository" in done.output
+    assert done.output.endswith("» checkout failed: the repository cannot be read\n")
+
+
+@pytest.mark.parametrize("login", ["user:s3cret", "s3cret-token", "user:s3c@s3cret", "us'er:s3cret", "u:s3c@x:s3c"])
+@pytest.mark.parametrize(("commit", "branch"), [(None, None), (None, "main"), ("0123456", None)])
+def test_the_credentials_of_a_url_are_never_in_the_log(
+    tmp_path: Path, login: str, commit: str | None, branch: str | None
+) -> None:
+    done = check_out(tmp_path / "w", f"http://{login}@127.0.0.1:9/path@x", commit, branch)
+    assert done.status == 1
+    assert "s3c" not in done.output
+    assert "http://127.0.0.1:9/path@x" in done.output
+
+
+@pytest.mark.parametrize("url", ["ext::touch canary", "fd::0", "file:///etc", "EXT::touch canary"])
+def test_git_itself_refuses_a_protocol_that_is_not_allowed(tmp_path: Path, url: str) -> None:
+    done = check_out(tmp_path / "w", url, allow_file=False)
+    assert done.status == 1
+    assert not (done.folder / "canary").exists()
+    assert "not allowed" in done.output or "unable to find remote helper" in done.output.lower()
+
+
+def test_a_file_repository_is_refused_where_the_server_does_not_allow_them(
+    repository: Repository, tmp_path: Path
+) -> None:
+    done = check_out(tmp_path / "w", repository.url, allow_file=False)
+    assert (done.status, (done.folder / "file").exists()) == (1, False)
+    assert "transport 'file' not allowed" in done.output
+
+
+def test_nothing_of_this_machines_git_reaches_the_checkout(repository: Repository, tmp_path: Path) -> None:
+    template, elsewhere = tmp_path / "template", make(tmp_path / "elsewhere")
+    (template / "hooks").mkdir(parents=True)
+    hook = template / "hooks" / "post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch '{tmp_path}/canary'\n")
+    hook.chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(f"[core]\n\thooksPath = {template}/hooks\n[init]\n\ttemplateDir = {template}\n")
+    done = check_out(
+        tmp_path / "w", repository.url, HOME=str(tmp_path),
+        GIT_CONFIG_GLOBAL=str(config), GIT_CONFIG_SYSTEM=str(config),
+        GIT_DIR=str(elsewhere.folder / ".git"), GIT_WORK_TREE=str(elsewhere.folder), GIT_TEMPLATE_DIR=str(template),
+        GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="core.hooksPath", GIT_CONFIG_VALUE_0=str(template / "hooks"),
+    )  # fmt: skip
+    assert (done.status, done.content) == (0, "first"), done.output
+    assert not (tmp_path / "canary").exists()
+    assert not (elsewhere.folder / "file").exists()
+
+
+def test_submodules_are_not_fetched(repository: Repository, tmp_path: Path) -> None:
+    inner = make(tmp_path / "inner")
+    inner.commit("inner")
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", inner.url, "inner")
+    repository.commit("outer")
+    done = check_out(tmp_path / "w", repository.url)
+    assert (done.content, list((done.folder / "inner").iterdir())) == ("outer", [])
+
+
+def test_hostile_names_and_links_in_a_repository_are_files_like_others(repository: Repository, tmp_path: Path) -> None:
+    names = ["-rf", "--help", "$(touch canary)", "a\nb", "größe", ";touch canary"]
+    for name in names:
+        (repository.folder / name).write_text(name)
+    (repository.folder / "link").symlink_to("/etc/passwd")
+    (repository.folder / ".gitattributes").write_text("* filter=evil\n")
+    repository.commit("hostile")
+    done = check_out(tmp_path / "w", repository.url)
+    assert (done.status, done.content) == (0, "hostile"), done.output
+    assert {name: (done.folder / name).read_text() for name in names} == {name: name for name in names}
+    assert (done.folder / "link").is_symlink()
+    assert not (done.folder / "canary").exists()
+
+
+def test_git_settings_of_the_checkout_do_not_reach_the_script(repository: Repository, tmp_path: Path) -> None:
+    folder = tmp_path / "w"
+    folder.mkdir()
+    step = StepScript("b", "p", "s", "n", 1, "env | grep ^GIT_ | sort", (), {}, repository.url, None, "trunk", True)
+    done = subprocess.run(
+        ["bash"], input=step_program(step), cwd=folder, env=CLEAN, capture_output=True, text=True, check=False
+    )
+    commit = repository.git("rev-parse", "HEAD")
+    assert done.stdout.splitlines()[-2:] == ["GIT_BRANCH=trunk", f"GIT_COMMIT={commit}"]
+    assert done.stdout.count("GIT_") == 2
+
+
+def test_a_path_with_bash_and_git_alone_is_enough(repository: Repository, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "git").symlink_to(next(Path(p, "git") for p in CLEAN["PATH"].split(":") if Path(p, "git").exists()))
+    folder = tmp_path / "w"
+    folder.mkdir()
+    step = StepScript("b", "p", "s", "n", 1, "echo ran", ("file",), {"A": "b"}, repository.url, None, None, True)
+    done = subprocess.run(
+        ["/bin/bash"], input=step_program(step), cwd=folder, env={"PATH": str(tools)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.splitlines()[-1], done.stderr) == (0, "ran", "")
+
+
+def test_a_machine_without_git_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/bash"], input=step_program(StepScript("b", "p", "s", "n", 1, "true", repo_url="https://h/r")),
+        cwd=tmp_path, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "» checkout failed: there is no git on this machine\n")

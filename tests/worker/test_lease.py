@@ -1,0 +1,164 @@
+"""An attempt over a network that fails: it ends before the server may start the next one, and not sooner."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.proxy import Proxy
+from tests.support.wait import eventually
+from tests.worker.conftest import LEASE_S, ON_SQLITE, NewRunner, Server
+from worker.api import Unreachable
+from worker.attempt import Outcome
+from worker.clock import clock
+from worker.runner import Runner
+
+pytestmark = ON_SQLITE
+
+ENDLESS = "trap '' TERM; touch '{mark}'; setsid sleep 1000 & wait; sleep 1000"
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Processes that have their home below the work folder."""
+    mark = f"HOME={folder}".encode()
+    return [each.name for each in Path("/proc").glob("[0-9]*") if mark in _environ(each)]
+
+
+def _environ(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""
+
+
+class Running:
+    """A step that never ends by itself, on a runner."""
+
+    def __init__(self, server: Server, runner: Runner, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.step = server.new_step(ENDLESS.format(mark=folder / "started"))
+        self._slot = ThreadPoolExecutor(1)
+        self.outcome: Future[Outcome | None] = self._slot.submit(runner.run, self.step)
+        eventually((folder / "started").exists)
+
+    def lease_expires_at(self) -> object:
+        statement = "SELECT lease_expires_at FROM attempts"
+        with self.server.database.engine.begin() as connection:
+            return connection.exec_driver_sql(statement).scalar_one()
+
+
+@pytest.fixture
+def running(server: Server, runner: Runner, tmp_path: Path) -> Running:
+    return Running(server, runner, tmp_path)
+
+
+def test_heartbeats_extend_the_lease(running: Running) -> None:
+    first = running.lease_expires_at()
+    eventually(lambda: running.lease_expires_at() != first)
+    assert not running.outcome.done()
+
+
+def test_a_heartbeat_that_was_lost_is_made_up_for(running: Running, proxy: Proxy) -> None:
+    proxy.cut_answers_after(10)
+    before = running.lease_expires_at()
+    eventually(lambda: running.lease_expires_at() != before)
+    proxy.restore()
+    again = running.lease_expires_at()
+    eventually(lambda: running.lease_expires_at() != again)
+    assert not running.outcome.done()
+
+
+def test_an_attempt_that_the_server_has_given_away_is_killed_and_not_reported(
+    running: Running, server: Server, tmp_path: Path
+) -> None:
+    server.revoke(running.step)
+    assert running.outcome.result(timeout=15) is None
+    assert processes_of(tmp_path) == []
+    assert (server.step(running.step)["status"], server.step(running.step)["attempt"]) == ("READY", 2)
+
+
+@pytest.mark.parametrize("failing", [Proxy.refuse, Proxy.drop])
+def test_a_runner_cut_off_from_the_server_ends_the_step_before_the_lease_does(
+    running: Running, proxy: Proxy, tmp_path: Path, failing: Callable[[Proxy], None]
+) -> None:
+    failing(proxy)
+    assert running.outcome.result(timeout=20) is None
+    eventually(lambda: processes_of(tmp_path) == [])
+    assert running.server.status(running.step) == "RUNNING"
+
+
+def test_the_fence_counts_from_when_the_claim_was_asked_for(
+    server: Server, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server's lease runs since before its answer: one that comes too late finds the lease over."""
+    now = clock()
+    monkeypatch.setattr("worker.runner.clock", lambda: now - LEASE_S)
+    step = server.new_step("touch ran")
+    assert runner.run(step) is None
+    assert server.status(step) == "RUNNING"
+
+
+def test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once(
+    server: Server, runner: Runner, proxy: Proxy, tmp_path: Path
+) -> None:
+    step = server.new_step(f"echo ran >> '{tmp_path}/ledger'")
+    proxy.cut_answers_after(10)
+    with ThreadPoolExecutor(1) as slot:
+        running = slot.submit(runner.run, step)
+        eventually(lambda: server.status(step) == "RUNNING")
+        proxy.restore()
+        assert running.result(timeout=20) == Outcome(exit_code=0)
+    assert (tmp_path / "ledger").read_text() == "ran\n"
+    assert server.step(step)["attempt"] == 1
+
+
+def test_a_server_that_is_away_leaves_the_step_unclaimed(server: Server, runner: Runner, proxy: Proxy) -> None:
+    step = server.new_step()
+    proxy.refuse()
+    with pytest.raises(Unreachable):
+        runner.run(step)
+    assert server.status(step) == "READY"
+
+
+def test_a_server_away_between_claim_and_fetch_is_waited_for(
+    server: Server, runner: Runner, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = server.new_step()
+    fetch = runner._client.program
+    tries: list[str] = []
+
+    def away_at_first(step_id: str, part: str) -> bytes:
+        tries.append(part)
+        if len(tries) == 1:
+            proxy.refuse()
+        else:
+            proxy.restore()
+        return fetch(step_id, part)
+
+    monkeypatch.setattr(runner._client, "program", away_at_first)
+    assert runner.run(step) == Outcome(exit_code=0)
+    assert tries == ["checkout", "checkout", "run"]
+
+
+def test_a_runner_that_stops_while_the_server_is_away_still_ends(
+    running: Running, runner: Runner, proxy: Proxy, tmp_path: Path
+) -> None:
+    proxy.refuse()
+    runner.stop()
+    assert running.outcome.result(timeout=15) == Outcome("lost")
+    assert len(list((tmp_path / "work/reports").glob("*.json"))) == 1
+
+
+def test_two_runners_on_one_work_folder_do_not_disturb_each_other(
+    server: Server, new_runner: NewRunner, tmp_path: Path
+) -> None:
+    first = new_runner()
+    running = Running(server, first, tmp_path)
+    second = new_runner(runner_name="second")
+    other = server.new_step("echo other")
+    assert second.run(other) == Outcome(exit_code=0)
+    assert len(list((tmp_path / "work").glob("attempt-*"))) == 1
+    assert not running.outcome.done()
+    first.stop()
+    assert running.outcome.result(timeout=15) == Outcome("lost")

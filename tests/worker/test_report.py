@@ -1,0 +1,220 @@
+"""A report reaches the server however long that is away, and although its runner is killed at any point."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.proxy import Proxy
+from tests.support.wait import eventually
+from tests.worker.conftest import ON_SQLITE, NewRunner, Server
+from worker.api import ApiClient
+from worker.attempt import Outcome
+from worker.report import Reporter
+from worker.runner import Runner
+from worker.spool import Spool
+
+pytestmark = ON_SQLITE
+
+REPORT = {"status": "success", "attempt": 1, "exitCode": 0}
+
+
+@pytest.fixture
+def work_dir(tmp_path: Path) -> Path:
+    return tmp_path / "work"
+
+
+@pytest.fixture
+def stop() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def reporter(proxy: Proxy, work_dir: Path, stop: threading.Event) -> Reporter:
+    return Reporter(ApiClient(proxy.url), work_dir, stop)
+
+
+def claimed(server: Server) -> str:
+    step = server.new_step()
+    answer = server.client.post(f"/api/runner/{step}/claim", {"runner": "by-test", "heartbeats": True})
+    assert answer.status == 200
+    return step
+
+
+def spooled(work_dir: Path) -> list[Path]:
+    return list((work_dir / "reports").glob("*.json"))
+
+
+def test_a_report_waits_on_disk_until_the_server_answers(
+    server: Server, reporter: Reporter, proxy: Proxy, work_dir: Path
+) -> None:
+    step = claimed(server)
+    proxy.refuse()
+    with ThreadPoolExecutor(1) as slot:
+        delivered = slot.submit(reporter.deliver, step, REPORT)
+        eventually(lambda: spooled(work_dir))
+        assert (json.loads(spooled(work_dir)[0].read_text()), delivered.done()) == ({"stepId": step, **REPORT}, False)
+        assert server.status(step) == "RUNNING"
+        proxy.restore()
+        assert delivered.result(timeout=20) is True
+    assert (server.status(step), spooled(work_dir)) == ("SUCCESS", [])
+
+
+def test_a_report_is_on_disk_before_it_is_sent(
+    server: Server, reporter: Reporter, work_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def sync(file: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{file}").readlink()))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    step, seen = claimed(server), []
+    complete = ApiClient.complete
+
+    def look(self: ApiClient, step_id: str, report: dict[str, Any]) -> None:
+        seen.append((list(synced), [path.name for path in spooled(work_dir)]))
+        complete(self, step_id, report)
+
+    monkeypatch.setattr(ApiClient, "complete", look)
+    reporter.deliver(step, REPORT)
+    folder = work_dir / "reports"
+    assert seen == [([str(folder / f"{step}-1.part"), str(folder)], [f"{step}-1.json"])]
+
+
+def test_a_report_whose_answer_was_lost_is_sent_again_and_taken_once(
+    server: Server, reporter: Reporter, proxy: Proxy, work_dir: Path
+) -> None:
+    step = claimed(server)
+    proxy.cut_answers_after(20)
+    with ThreadPoolExecutor(1) as slot:
+        delivered = slot.submit(reporter.deliver, step, REPORT)
+        eventually(lambda: server.status(step) == "SUCCESS")
+        proxy.restore()
+        assert delivered.result(timeout=20) is True
+    entries = server.client.get("/api/audit-logs").body["auditLogs"]
+    assert [entry["action"] for entry in entries].count("step.completed") == 1
+    assert spooled(work_dir) == []
+    assert server.client.post(f"/api/runner/{step}/complete", REPORT).status == 200
+
+
+@pytest.mark.parametrize("step_id", ["ended", "unknown"])
+def test_a_report_that_the_server_refuses_is_dropped_and_logged(
+    server: Server, reporter: Reporter, work_dir: Path, step_id: str
+) -> None:
+    ended = claimed(server)
+    server.client.post(f"/api/runner/{ended}/complete", {"status": "failed"})
+    assert reporter.deliver(ended if step_id == "ended" else "nobody", REPORT) is True
+    assert spooled(work_dir) == []
+    assert server.status(ended) == "FAILED"
+
+
+def test_a_report_that_cannot_be_kept_is_sent_all_the_same(server: Server, reporter: Reporter, work_dir: Path) -> None:
+    work_dir.mkdir()
+    (work_dir / "reports").write_text("in the way")
+    step = claimed(server)
+    assert reporter.deliver(step, REPORT) is True
+    assert server.status(step) == "SUCCESS"
+
+
+def test_a_runner_that_stops_leaves_its_report_to_the_next(
+    server: Server, reporter: Reporter, proxy: Proxy, work_dir: Path, stop: threading.Event, new_runner: NewRunner
+) -> None:
+    step = claimed(server)
+    proxy.refuse()
+    stop.set()
+    assert reporter.deliver(step, REPORT) is False
+    assert len(spooled(work_dir)) == 1
+    proxy.restore()
+    new_runner()
+    eventually(lambda: server.status(step) == "SUCCESS")
+    eventually(lambda: spooled(work_dir) == [])
+
+
+def test_a_runner_that_starts_before_the_server_delivers_once_that_is_there(
+    server: Server, proxy: Proxy, work_dir: Path, new_runner: NewRunner
+) -> None:
+    step = claimed(server)
+    Spool(work_dir).keep(step, REPORT)
+    proxy.refuse()
+    new_runner()
+    assert server.status(step) == "RUNNING"
+    proxy.restore()
+    eventually(lambda: server.status(step) == "SUCCESS")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"stepId": "x"}', b"\xff\0", b'{"attempt": 1}'])
+def test_a_file_that_is_no_report_is_set_aside_and_the_others_are_delivered(
+    server: Server, work_dir: Path, new_runner: NewRunner, content: bytes
+) -> None:
+    step = claimed(server)
+    Spool(work_dir).keep(step, REPORT)
+    (work_dir / "reports" / "0-1.json").write_bytes(content)
+    new_runner()
+    eventually(lambda: server.status(step) == "SUCCESS")
+    eventually(lambda: [path.name for path in (work_dir / "reports").iterdir()] == ["0-1.unreadable"])
+    assert (work_dir / "reports" / "0-1.unreadable").read_bytes() == content
+
+
+DYING = """
+import os, signal, sys
+from worker import spool
+from worker.api import ApiClient
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+real, real_complete = spool.os.fsync, ApiClient.complete
+def after_complete(*arguments):
+    real_complete(*arguments)
+    die()
+stage = sys.argv.pop(1)
+if stage == "while it is written":
+    spool.os.fsync = die
+elif stage == "before it is sent":
+    ApiClient.complete = die
+elif stage == "after it was answered":
+    ApiClient.complete = after_complete
+from worker.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("stage", ["while it is written", "before it is sent", "after it was answered"])
+def test_a_runner_killed_at_any_point_of_its_report_loses_none(
+    server: Server, proxy: Proxy, tmp_path: Path, new_runner: NewRunner, stage: str
+) -> None:
+    step = server.new_step("echo done")
+    environ = {
+        "PATH": os.environ["PATH"],
+        "BUILDSERVER_DATA_DIR": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    command = [sys.executable, "-c", DYING, stage, step, "--api-url", proxy.url]
+    died = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    new_runner()
+    if stage == "while it is written":  # nothing was kept: the lease brings the next attempt
+        assert server.status(step) == "RUNNING"
+        return
+    eventually(lambda: server.status(step) == "SUCCESS")
+    eventually(lambda: spooled(tmp_path / "work") == [])
+    eventually(lambda: not list((tmp_path / "work").glob("*-*")))
+
+
+def test_the_folders_of_a_step_do_not_outlive_it(server: Server, runner: Runner, work_dir: Path) -> None:
+    step = server.new_step("mkdir -p a/b; touch a/b/c; chmod 500 a/b a; chmod 500 .")
+    assert runner.run(step) == Outcome(exit_code=0)
+    assert list(work_dir.glob("*-*")) == []
