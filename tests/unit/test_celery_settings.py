@@ -19,6 +19,7 @@ print(json.dumps({**changed, "task_queues": [queue.name for queue in conf.task_q
 """What differs from Celery's defaults."""
 
 COMMON = {
+    "accept_content": ["json"],
     "broker_connection_max_retries": None,
     "broker_connection_retry_on_startup": True,
     "broker_transport_options": {
@@ -38,6 +39,7 @@ COMMON = {
     "task_ignore_result": True,
     "task_publish_retry": False,
     "task_queues": ["orchestrate"],
+    "task_reject_on_worker_lost": False,
     "task_send_sent_event": True,
     "worker_consumer": "tasks.consumer:Consumer",
     "worker_enable_remote_control": False,
