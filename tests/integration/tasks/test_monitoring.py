@@ -77,18 +77,6 @@ def test_flower_shows_each_task_with_its_name_its_ids_and_its_worker(system: Sys
     eventually(lambda: wanted <= rows(), describe=lambda: str(rows()))
 
 
-def test_flower_cannot_stop_a_worker(system: System) -> None:
-    _, url = flower(system)
-    worker = system.orchestrator()
-    name = eventually(lambda: next(iter(urllib3.request("GET", f"{url}/api/workers?status=true").json()), None))
-    urllib3.request("POST", f"{url}/api/worker/shutdown/{name}", retries=False, timeout=10.0)
-    build = system.build()
-    system.celery.send_task("builds.plan", (build,))
-    eventually(lambda: system.statuses(build) == ["PENDING", "READY"])
-    assert worker.process.poll() is None
-    assert "shutdown" not in worker.text
-
-
 def test_no_password_is_in_any_line_answer_or_page(system: System) -> None:
     watching, url = flower(system)
     programs = [watching, system.api(), system.orchestrator(), system.runner()]
