@@ -33,5 +33,5 @@ class BrokerCheck:
         try:
             self._redis.ping()
         except RedisError as error:
-            return f"the broker cannot be reached: {error}"
+            return f"the broker cannot be reached: {error}; start Redis, or set REDIS_URL to one that runs"
         return None

@@ -55,6 +55,7 @@ def plan(build_id: str) -> None:
         if not is_id(build_id):
             log.warning("message dropped: it names no build")
             return
+        log.debug("planning")
         try:
             build = database.transact(planning.plan, build_id)
         except NotFound:

@@ -28,6 +28,11 @@ class Relay:
         self._hints: queue.Queue[Hint] = queue.Queue(CAPACITY)
         threading.Thread(target=self._run, name="relay", daemon=True).start()
 
+    @property
+    def waiting(self) -> int:
+        """Hints that are neither sent nor dropped yet."""
+        return self._hints.qsize()
+
     def put(self, hints: Sequence[Hint]) -> None:
         """Take hints without waiting for anything."""
         try:

@@ -26,8 +26,12 @@ class Ticker:
     def stop(self) -> None:
         self._stopped.set()
 
+    def pause_s(self) -> float:
+        """How long until the next tick."""
+        return self._interval_s * random.uniform(1 - JITTER, 1 + JITTER)
+
     def _run(self) -> None:
         while not self._stopped.is_set():
             with self._broker.sending():
                 self._tick()
-            self._stopped.wait(self._interval_s * random.uniform(1 - JITTER, 1 + JITTER))
+            self._stopped.wait(self.pause_s())

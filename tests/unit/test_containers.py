@@ -2,7 +2,9 @@
 
 import configparser
 import importlib.util
+import json
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from config.settings import load_settings, variables
+from app.cli.programs import server_programs
+from config import commands
+from config.settings import Settings, load_settings, variables
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -41,25 +45,48 @@ def test_a_command_s_program_is_installed_with_the_package(service: str) -> None
     assert shutil.which(program, path=str(Path(sys.executable).parent)) is not None
 
 
+def test_programs_are_started_by_the_words_that_up_uses() -> None:
+    """Only where Flower listens differs: within its container on every address, which is published on loopback."""
+    words = {name: tuple(SERVICES[name]["command"]) for name in OURS}
+    assert words == {
+        "api": commands.API,
+        "flower": commands.flower("0.0.0.0", 5555),
+        "migrate": commands.MIGRATE,
+        "orchestrator": commands.ORCHESTRATOR,
+        "runner": commands.RUNNER,
+    }
+
+
+def test_the_image_without_a_command_is_the_api() -> None:
+    (command,) = re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)
+    assert tuple(json.loads(command)) == commands.API
+
+
+def test_up_starts_the_same_words_by_its_own_python(settings: Settings) -> None:
+    started = {program.name: shlex.split(program.command) for program in server_programs(settings, 3001)}
+    assert started == {
+        name: [sys.executable, "-m", *words]
+        for name, words in {
+            "api": commands.API,
+            "flower": commands.flower("127.0.0.1", 3001),
+            "orchestrator": commands.ORCHESTRATOR,
+            "runner": commands.RUNNER,
+        }.items()
+    }
+
+
 @pytest.mark.parametrize(
-    ("service", "module"),
-    [
-        ("migrate", "app.models.migrate"),
-        ("orchestrator", "tasks.orchestrator"),
-        ("runner", "tasks.runner"),
-        ("flower", "tasks.orchestrator"),
-    ],
+    "module", ["tasks.orchestrator", "tasks.runner", "tasks.monitor", "config.gunicorn", "app.wsgi"]
 )
-def test_a_command_names_a_module_that_exists(service: str, module: str) -> None:
-    assert after("-m" if service == "migrate" else "-A", service) == module
+def test_a_command_names_a_module_that_exists(module: str) -> None:
     assert importlib.util.find_spec(module) is not None
+    named = " ".join(word for words in (commands.ORCHESTRATOR, commands.RUNNER, commands.API) for word in words)
+    assert module in named + " ".join(commands.flower("", 0))
 
 
-def test_the_api_s_command_names_a_factory_that_exists() -> None:
-    module, _, factory = SERVICES["api"]["command"][-1].partition(":")
-    spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.origin is not None
-    assert f"def {factory.removesuffix('()')}(" in Path(spec.origin).read_text()
+@pytest.mark.parametrize("role", ["orchestrator", "runner"])
+def test_a_worker_s_health_is_its_own_pulse(role: str) -> None:
+    assert SERVICES[role]["healthcheck"]["test"] == ["CMD", "python", "-m", "tasks.pulse", role]
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -69,19 +96,19 @@ def test_settings_are_known_and_can_be_loaded(service: str) -> None:
     load_settings(given)
 
 
-def test_workers_take_from_the_queues_that_are_published_to() -> None:
-    pool = load_settings(environment("runner")).pool
-    assert (after("-Q", "orchestrator"), after("-Q", "runner")) == ("orchestrate", f"run.{pool}")
-
-
 def test_the_runner_is_told_where_the_api_is_and_not_where_the_database_is() -> None:
     given = environment("runner")
-    port = after("-b", "api").rpartition(":")[2]
-    assert given["BUILDSERVER_API_URL"] == f"http://api:{port}"
+    assert given["BUILDSERVER_API_URL"] == f"http://api:{load_settings(environment('api')).port}"
     assert "DATABASE_URL" not in given
 
 
-@pytest.mark.parametrize("service", sorted(set(OURS) - {"runner"}))
+def test_the_api_is_published_where_it_listens() -> None:
+    settings = load_settings(environment("api"))
+    assert SERVICES["api"]["ports"] == [f"127.0.0.1:3000:{settings.port}"]
+    assert settings.host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("service", ["api", "migrate", "orchestrator"])
 def test_servers_share_one_database_and_one_redis(service: str) -> None:
     postgres, settings = environment("postgres"), load_settings(environment(service))
     user, password, name = (postgres[f"POSTGRES_{part}"] for part in ("USER", "PASSWORD", "DB"))

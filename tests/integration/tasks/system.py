@@ -123,7 +123,7 @@ class System:
         return cast(list[bytes], self.redis.lrange(PREFIX + queue, 0, -1))
 
     def unacknowledged(self) -> int:
-        return cast(int, self.redis.hlen(f"{PREFIX}unacked"))
+        return self.redis.hlen(f"{PREFIX}unacked")
 
     def push(self, queue: str, entry: bytes) -> None:
         """Put raw bytes where messages are."""

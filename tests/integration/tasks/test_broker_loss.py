@@ -1,0 +1,98 @@
+"""A broker that stops, freezes, forgets or comes back empty: requests are answered, and no build is lost."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+import urllib3
+
+from tests.integration.tasks.system import STEP, System
+from tests.support.program import Program
+from tests.support.redis_server import RedisServer
+from tests.support.wait import eventually
+
+OFTEN = {"BUILDSERVER_SWEEP_INTERVAL_S": "0.2", "BUILDSERVER_CLAIM_DEADLINE_S": "0.5"}
+
+Loss = Callable[[RedisServer], None]
+
+
+def post(system: System, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = urllib3.request(
+        "POST", f"http://127.0.0.1:{system.port}/api/{path}", body=json.dumps(body), retries=False, timeout=10.0,
+        headers={"Content-Type": "application/json"},
+    )  # fmt: skip
+    assert response.status == 201, response.data
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def workflow(system: System) -> tuple[str, str]:
+    """A project and its workflow of one step, posted."""
+    post(system, "docker-images", {"slug": "alpine", "imageUrl": "alpine:3.20"})
+    project = post(system, "projects", {"accountId": "acme", "name": "rocket"})["id"]
+    return project, post(system, f"projects/{project}/workflows", {"name": "ci", "steps": [STEP]})["id"]
+
+
+def warnings(api: Program) -> int:
+    return len(api.lines("broker unreachable"))
+
+
+@pytest.mark.parametrize("lose", [RedisServer.stop, RedisServer.freeze], ids=["refuses", "is frozen"])
+def test_builds_are_accepted_while_the_broker_is_away_and_planned_once_it_is_back(system: System, lose: Loss) -> None:
+    """Answered before the relay has learnt that the broker is away, so no request can have waited for it."""
+    api = system.api()
+    project, workflow_id = workflow(system)
+    lose(system.broker)
+    posted = [post(system, f"projects/{project}/builds", {"workflowId": workflow_id})["id"] for _ in range(3)]
+    if lose is RedisServer.freeze:
+        assert warnings(api) == 0
+    eventually(lambda: warnings(api) == 1, describe=lambda: api.text)
+    bring_back(system, lose)
+    orchestrator = system.orchestrator(**OFTEN)
+    eventually(
+        lambda: all(system.statuses(build)[1] == "READY" for build in posted), describe=lambda: orchestrator.text
+    )
+    assert warnings(api) == 1
+
+
+def bring_back(system: System, lose: Loss) -> None:
+    if lose is RedisServer.stop:
+        system.broker.start()
+    else:
+        system.broker.thaw()
+
+
+def test_a_running_orchestrator_goes_on_after_the_broker_was_restarted(system: System) -> None:
+    orchestrator = system.orchestrator(**OFTEN)
+    system.broker.stop()
+    eventually(lambda: orchestrator.lines("broker unreachable") or "Connection refused" in orchestrator.text)
+    build = system.build()
+    system.broker.start()
+    eventually(lambda: system.queued("run.default"), describe=lambda: orchestrator.text)
+    assert system.statuses(build) == ["PENDING", "READY"]
+    assert orchestrator.process.poll() is None
+
+
+def test_a_broker_that_forgets_everything_loses_no_step(system: System) -> None:
+    build = system.build()
+    orchestrator = system.orchestrator(**OFTEN)
+    eventually(lambda: system.queued("run.default"))
+    system.broker.flush()
+    eventually(lambda: system.queued("run.default"), describe=lambda: orchestrator.text)
+    assert system.queued("run.default")[0] == ("steps.run", [*system.step_ids(build), 1])
+
+
+def test_a_full_broker_is_one_line_and_the_work_is_sent_once_there_is_room(system: System) -> None:
+    """Only entries of other programs fill it; those are what an operator would remove."""
+    api = system.api()
+    project, workflow_id = workflow(system)
+    with redis.Redis.from_url(system.broker.url) as client:
+        client.config_set("maxmemory", "1")
+        build = post(system, f"projects/{project}/builds", {"workflowId": workflow_id})["id"]
+        eventually(lambda: warnings(api) == 1, describe=lambda: api.text)
+        second = post(system, f"projects/{project}/builds", {"workflowId": workflow_id})["id"]
+        client.config_set("maxmemory", "0")
+    system.orchestrator(**OFTEN)
+    eventually(lambda: system.statuses(build)[1] == system.statuses(second)[1] == "READY")
