@@ -1,7 +1,5 @@
 """`up` with parts that are given, taken, killed or many."""
 
-import os
-import re
 import signal
 import socket
 from pathlib import Path
@@ -66,14 +64,6 @@ def test_an_ipv6_address_is_written_with_brackets_and_serves(tmp_path: Path, por
     with running(tmp_path / "data", "up", "--host", "::1", "--port", str(port)) as system:
         assert system.url("API") == f"http://[::1]:{port}"
         assert succeeds(system, examples)
-
-
-def test_a_killed_redis_comes_back_and_builds_go_on(system: Running, examples: Path) -> None:
-    log = (system.data_dir / "logs" / "supervisord.log").read_text()
-    redis = int(re.findall(r"spawned: 'redis' with pid (\d+)", log)[-1])
-    os.kill(redis, signal.SIGKILL)
-    assert succeeds(system, examples)
-    until(lambda: "redis ended (terminated by SIGKILL; not expected)" in system.output, "the terminal tells of it")
 
 
 @pytest.mark.parametrize("moment", ["redis", "gunicorn"])
