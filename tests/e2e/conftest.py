@@ -21,9 +21,14 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def module_port() -> int:
+    return free_port("127.0.0.1", FIRST_PORT)
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, module_port: int) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("up") / "data"
-    with running(folder, "up", "--port", str(free_port("127.0.0.1", FIRST_PORT))) as started:
+    with running(folder, "up", "--port", str(module_port)) as started:
         yield started
 
 

@@ -36,12 +36,14 @@ def until(probe: Callable[[], T], what: str, deadline_s: float = DEADLINE_S) -> 
 class Running:
     """One `up` or `demo` with a data directory of its own; its output goes to a file."""
 
-    def __init__(self, data_dir: Path, *arguments: str) -> None:
+    def __init__(self, data_dir: Path, *arguments: str, **variables: str) -> None:
         self.data_dir = data_dir
         self._output = data_dir.with_name(f"{data_dir.name}.{time.monotonic_ns()}.out")
         command = [*BUILDSERVER, *arguments, "--data-dir", str(data_dir)]
         with self._output.open("wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment())
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env={**environment(), **variables}
+            )
 
     @property
     def output(self) -> str:
@@ -83,9 +85,9 @@ BUILDSERVER = (sys.executable, "-m", "app.cli")
 
 
 @contextmanager
-def running(data_dir: Path, *arguments: str) -> Iterator[Running]:
+def running(data_dir: Path, *arguments: str, **variables: str) -> Iterator[Running]:
     """A ready system that is gone afterwards."""
-    started = Running(data_dir, *arguments)
+    started = Running(data_dir, *arguments, **variables)
     try:
         started.wait_ready()
         yield started

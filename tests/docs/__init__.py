@@ -1,0 +1,1 @@
+"""Tests of what people read: it is current, and its examples work."""
