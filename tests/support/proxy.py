@@ -24,6 +24,7 @@ class Proxy:
         self._flowing = threading.Event()
         self._flowing.set()
         self.asked_bytes = 0
+        self.refused = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -72,6 +73,7 @@ class Proxy:
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
             if self._refuses:
+                self.refused += 1
                 return
             with socket.create_connection(self._server) as server:
                 self._open += [client, server]

@@ -62,7 +62,7 @@ def test_a_report_waits_on_disk_until_the_server_answers(
     proxy.refuse()
     with ThreadPoolExecutor(1) as slot:
         delivered = slot.submit(reporter.deliver, step, REPORT)
-        eventually(lambda: spooled(work_dir))
+        eventually(lambda: proxy.refused >= 2)
         assert (json.loads(spooled(work_dir)[0].read_text()), delivered.done()) == ({"stepId": step, **REPORT}, False)
         assert server.status(step) == "RUNNING"
         proxy.restore()
