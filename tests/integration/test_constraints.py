@@ -132,8 +132,9 @@ COVERED_BY_KEY = ("uq_builds_id_project_id", "uq_step_runs_id_build_id", "uq_wor
 def constraints() -> dict[str, Constraint | Index]:
     """Every constraint and unique index of the models, by name."""
     tables = Base.metadata.sorted_tables
-    unique = [index for table in tables for index in table.indexes if index.unique]
-    return {str(each.name): each for each in [*(c for table in tables for c in table.constraints), *unique]}
+    found: list[Constraint | Index] = [constraint for table in tables for constraint in table.constraints]
+    found += [index for table in tables for index in table.indexes if index.unique]
+    return {str(each.name): each for each in found}
 
 
 @pytest.fixture
