@@ -112,6 +112,9 @@ def test_planners_at_once_plan_once(plant: Plant) -> None:
     at_once([partial(plant.plan, ids.build)] * WIDTH)
     assert plant.statuses(ids) == {"a": "READY", "b": "READY"}
     assert plant.entries(ids) == [("build.created", ""), ("step.ready", "a"), ("step.ready", "b")]
+    before = plant.snapshot()
+    plant.plan(ids.build)
+    assert plant.snapshot() == before
 
 
 def test_sweeps_at_once_expire_each_attempt_once(plant: Plant) -> None:
