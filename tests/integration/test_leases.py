@@ -148,8 +148,8 @@ def test_steps_are_sent_in_the_order_in_which_they_wait(plant: Plant) -> None:
     ids = plant.planned({name: [] for name in names})
     by_id = {step_id: name for name, step_id in ids.steps.items()}
     assert [by_id[each.step_id] for each in plant.dispatch(ids.build)] == names
-    for name in ("b", "c"):
-        plant.age_step(ids.steps[name])
+    for name, past_s in (("b", 90), ("c", 60)):
+        plant.age_step(ids.steps[name], past_s)
     assert [by_id[each.step_id] for each in plant.dispatch_due()] == ["b", "c"]
 
 
