@@ -1,1 +1,1 @@
-"""Programs that measure; what they measured is in docs/benchmarks.md."""
+"""Programs that measure, run by hand; what they measured is in docs/benchmarks.md."""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.vocabulary import FINAL_BUILD_STATUSES, BuildStatus, Reason
@@ -41,7 +41,7 @@ class Build(Base):
     )
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id)
-    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id"))
+    project_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     workflow_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     status: Mapped[BuildStatus] = mapped_column(WordType(BuildStatus))
     status_reason: Mapped[Reason | None] = mapped_column(WordType(Reason))

@@ -54,8 +54,23 @@ def make_engine(url: str, pool_size: int, timeouts: str = POSTGRESQL_TIMEOUTS) -
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late and loses updates
-    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _write_ahead(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Ask for WAL. It stays with the file; of several connections that change a new file at once, SQLite itself lets
+    all but one fail and none wait, whatever the busy timeout."""
+    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= give_up_at:
+                raise
+        time.sleep(FIRST_PAUSE_S)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -96,8 +96,9 @@ class Plant:
         """Put a time of the step's live attempt a minute into the past, by the database's own clock."""
         self._put_back("attempts", column, "step_run_id = :id AND finished_at IS NULL", step_id)
 
-    def age_step(self, step_id: str, column: str = "redispatch_at") -> None:
-        self._put_back("step_runs", column, "id = :id", step_id)
+    def age_step(self, step_id: str, past_s: int = 60) -> None:
+        """Let the step be due for its next message since so many seconds."""
+        self._put_back("step_runs", "redispatch_at", "id = :id", step_id, past_s)
 
     def age_build(self, build_id: str) -> None:
         self._put_back("builds", "created_at", "id = :id", build_id)
@@ -136,9 +137,13 @@ class Plant:
         rows = self.database.read(lambda session: session.execute(text(query)).all())
         return sorted(tuple(map(str, row)) for row in rows)
 
-    def _put_back(self, table: str, column: str, where: str, identifier: str) -> None:
+    def _put_back(self, table: str, column: str, where: str, identifier: str, past_s: int = 60) -> None:
         sqlite = self.database.engine.dialect.name == "sqlite"
-        past = "strftime('%Y-%m-%d %H:%M:%f000', 'now', '-60 seconds')" if sqlite else "now() - interval '60 seconds'"
+        past = (
+            f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{past_s} seconds')"
+            if sqlite
+            else f"now() - interval '{past_s} seconds'"
+        )
         statement = text(f"UPDATE {table} SET {column} = {past} WHERE {where}")
         self.database.transact(lambda session: session.execute(statement, {"id": identifier}))
 

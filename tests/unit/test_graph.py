@@ -53,6 +53,23 @@ def test_a_graph_is_refused_exactly_when_it_has_a_cycle(needs: list[list[int]]) 
     assert bool(faults(*nodes)) == (not nx.is_directed_acyclic_graph(oracle))
 
 
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.lists(st.sampled_from("abcdex"), max_size=3)), max_size=6))
+def test_every_fault_of_names_is_found_and_nothing_else(posted: list[tuple[str, list[str]]]) -> None:
+    nodes = [Node(name, needs) for name, needs in posted]
+    names = [node.name for node in nodes]
+    edges: nx.DiGraph[str] = nx.DiGraph((need, node.name) for node in nodes for need in node.depends_on)
+    wrong = {f"steps[{i}].name" for i, name in enumerate(names) if name in names[:i]}
+    wrong |= {
+        f"steps[{i}].dependsOn[{j}]"
+        for i, node in enumerate(nodes)
+        for j, need in enumerate(node.depends_on)
+        if need == node.name or need not in names
+    }
+    found = faults(*nodes)
+    assert {path for path, code in found if code != "cycle"} == wrong
+    assert any(code == "cycle" for _, code in found) == (not wrong and not nx.is_directed_acyclic_graph(edges))
+
+
 @pytest.mark.parametrize("shape", ["chain", "fan", "layers"])
 def test_ten_thousand_steps_need_no_recursion(shape: str) -> None:
     assert faults(*(Node(str(i), [str(need) for need in needs(shape, i)]) for i in range(LARGE))) == []

@@ -76,7 +76,6 @@ def create_builds() -> None:
         *(instant("created_at"), instant("planned_at", optional=True)),
         *(instant("started_at", optional=True), instant("finished_at", optional=True)),
         primary_key("builds", "id"),
-        reference("builds", "projects", project_id="id"),
         reference("builds", "workflows", workflow_id="id", project_id="project_id"),
         unique("builds", "id", "project_id"),
         unique("builds", "project_id", "idempotency_key"),

@@ -1,0 +1,160 @@
+"""Leases, deadlines, retries and dispatch: by the rows and the database's clock alone."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import Conflict
+from app.domain.vocabulary import Reason, StepStatus
+from app.services import leases, planning
+from app.services.endings import Outcome
+from tests.integration.plant import FAILURE, SUCCESS, Plant
+
+APP = Path(__file__).parents[2] / "app"
+
+
+def beat(plant: Plant, step_id: str, attempt: int = 1, runner: str = "runner-1") -> None:
+    plant.database.transact(leases.extend, step_id, runner, attempt, 30)
+
+
+def overdue(plant: Plant) -> list[tuple[str, int]]:
+    return list(plant.database.read(leases.overdue))
+
+
+def test_a_step_whose_runner_is_lost_is_tried_three_times(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    for _ in range(3):
+        assert plant.run_of(step_id).status is StepStatus.READY
+        plant.claim(step_id)
+        plant.lose(step_id)
+    run = plant.run_of(step_id)
+    assert (run.status, run.reason, run.attempt) == (StepStatus.FAILED, Reason.LOST, 3)
+    assert [attempt.reason for attempt in plant.attempts(step_id)] == [Reason.LOST] * 3
+
+
+def test_a_step_past_its_deadline_times_out_however_long_its_lease(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    plant.age(step_id, "deadline_at")
+    assert overdue(plant) == [(step_id, 1)]
+    plant.expire()
+    assert (plant.run_of(step_id).status, plant.run_of(step_id).reason) == (StepStatus.FAILED, Reason.TIMEOUT)
+
+
+@pytest.mark.parametrize(("reasons", "retried"), [(["exit"], True), (["timeout"], False)])
+def test_a_failure_is_tried_again_for_the_reasons_the_step_names(
+    plant: Plant, reasons: list[str], retried: bool
+) -> None:
+    ids = plant.planned({"a": []}, a={"retries": {"limit": 1, "reasons": reasons}})
+    plant.run(ids.steps["a"], FAILURE)
+    assert plant.run_of(ids.steps["a"]).status == ("READY" if retried else "FAILED")
+    if retried:
+        plant.run(ids.steps["a"], FAILURE)
+    assert plant.run_of(ids.steps["a"]).status is StepStatus.FAILED
+
+
+def test_an_attempt_within_its_lease_is_left_alone(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    before = plant.snapshot()
+    assert overdue(plant) == []
+    plant.database.transact(leases.expire, step_id, 1)
+    assert plant.snapshot() == before
+
+
+def test_a_late_heartbeat_saves_an_attempt_that_nobody_swept(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    plant.age(step_id, "lease_expires_at")
+    swept = overdue(plant)
+    beat(plant, step_id)
+    for overdue_step, attempt in swept:
+        plant.database.transact(leases.expire, overdue_step, attempt)
+    assert swept
+    assert plant.run_of(step_id).status is StepStatus.RUNNING
+
+
+def test_what_a_lost_runner_still_says_changes_nothing(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    plant.lose(step_id)
+    before = plant.snapshot()
+    with pytest.raises(Conflict, match="stop working"):
+        beat(plant, step_id)
+    with pytest.raises(Conflict, match="already ended"):
+        plant.complete(step_id, SUCCESS, 1)
+    assert plant.snapshot() == before
+
+
+@pytest.mark.parametrize("runner", ["runner-2", ""])
+def test_a_heartbeat_of_another_runner_is_refused(plant: Plant, runner: str) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    before = plant.snapshot()
+    with pytest.raises(Conflict):
+        beat(plant, step_id, runner=runner)
+    assert plant.snapshot() == before
+
+
+def test_an_attempt_handed_back_is_ready_again_at_once(plant: Plant) -> None:
+    ids = plant.planned({"a": []})
+    plant.dispatch(ids.build)
+    plant.run(ids.steps["a"], Outcome(False, Reason.LOST))
+    run = plant.run_of(ids.steps["a"])
+    assert (run.status, run.attempt, run.runner, run.started_at, run.dispatches) == ("READY", 2, None, None, 0)
+    assert [(each.step_id, each.attempt) for each in plant.dispatch(ids.build)] == [(run.id, 2)]
+
+
+def test_no_service_and_no_table_asks_the_clock_of_its_process() -> None:
+    files = [path for folder in ("services", "models") for path in (APP / folder).rglob("*.py")]
+    asked = [
+        (path.name, node.func.attr)
+        for path in files
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if node.func.attr in ("now", "utcnow", "today", "time", "time_ns")
+    ]
+    assert len(files) > 20
+    assert asked == []
+
+
+def test_a_build_whose_hint_was_lost_is_found_unplanned(plant: Plant) -> None:
+    new, old, planned = plant.build({"a": []}), plant.build({"a": []}), plant.planned({"a": []})
+    plant.age_build(old.build)
+    plant.age_build(planned.build)
+    assert list(plant.database.read(planning.unplanned)) == [old.build]
+    assert plant.row(new).planned_at is None
+
+
+def test_an_unclaimed_step_is_sent_again_after_ever_longer_waits(plant: Plant) -> None:
+    ids = plant.planned({"a": []})
+    step_id = ids.steps["a"]
+    plant.dispatch(ids.build)
+    waits = []
+    for _ in range(9):
+        run = plant.run_of(step_id)
+        assert run.redispatch_at is not None
+        assert run.dispatched_at is not None
+        waits.append((run.redispatch_at - run.dispatched_at).total_seconds())
+        assert plant.dispatch_due() == []
+        plant.age_step(step_id)
+        assert [each.step_id for each in plant.dispatch_due()] == [step_id]
+    assert waits == [20, 40, 80, 160, 320, 640, 1280, 1280, 1280]
+
+
+def test_steps_are_sent_in_the_order_in_which_they_wait(plant: Plant) -> None:
+    names = ["c", "a", "b"]
+    ids = plant.planned({name: [] for name in names})
+    by_id = {step_id: name for name, step_id in ids.steps.items()}
+    assert [by_id[each.step_id] for each in plant.dispatch(ids.build)] == names
+    for name, past_s in (("b", 90), ("c", 60)):
+        plant.age_step(ids.steps[name], past_s)
+    assert [by_id[each.step_id] for each in plant.dispatch_due()] == ["b", "c"]
+
+
+def test_a_claimed_step_is_not_sent_again(plant: Plant) -> None:
+    ids = plant.planned({"a": []})
+    plant.claim(ids.steps["a"])
+    plant.age_step(ids.steps["a"])
+    assert (plant.dispatch(ids.build), plant.dispatch_due()) == ([], [])

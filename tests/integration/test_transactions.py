@@ -1,0 +1,184 @@
+"""Units of work: run again where the database asks for that, and only then."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import Session
+
+from app.models.database import Database
+from app.models.hints import Hint, hint
+from app.services import builds, projects
+from tests.integration.plant import Ids, Plant
+from tests.integration.racing import at_once
+from tests.support.postgres import PostgresServer
+
+WRITERS = 16
+ROUNDS = 5
+OWN_BACKEND = "SELECT pg_terminate_backend(pg_backend_pid())"
+
+
+def rename(session: Session, ids: Ids) -> None:
+    build = builds.lock(session, ids.build)
+    build.branch = str(int(build.branch or 0) + 1)
+
+
+def test_no_update_of_a_hot_build_is_lost(plant: Plant) -> None:
+    ids = plant.build({"a": []})
+
+    def write() -> None:
+        for _ in range(ROUNDS):
+            plant.database.transact(rename, ids)
+
+    at_once([write] * WRITERS)
+    assert plant.row(ids).branch == str(WRITERS * ROUNDS)
+
+
+@pytest.fixture
+def postgresql(postgres: PostgresServer) -> object:
+    with postgres.database() as url:
+        database = Database(url)
+        yield database
+        database.dispose()
+
+
+def names(database: Database) -> list[str]:
+    return [row.name for row in database.read(projects.list_for_account, "acme")]
+
+
+def test_a_backend_that_dies_in_the_middle_costs_a_try_and_no_more(postgresql: Database) -> None:
+    tries: list[int] = []
+
+    def work(session: Session) -> None:
+        projects.create(session, "acme", f"try {len(tries)}")
+        tries.append(len(tries))
+        if len(tries) == 1:
+            session.execute(text(OWN_BACKEND))
+
+    postgresql.transact(work)
+    assert (len(tries), names(postgresql)) == (2, ["try 1"])
+
+
+def test_a_deadlock_is_resolved_by_running_the_loser_again(postgresql: Database) -> None:
+    ids = [postgresql.transact(projects.create, "acme", name).id for name in ("a", "b")]
+
+    def swap(first: str, second: str) -> None:
+        def work(session: Session) -> None:
+            for project_id in (first, second):
+                session.execute(text("UPDATE projects SET name = name || '+' WHERE id = :id"), {"id": project_id})
+                session.execute(text("SELECT pg_sleep(0.1)"))
+
+        postgresql.transact(work)
+
+    at_once([partial(swap, *ids), partial(swap, *reversed(ids))])
+    assert names(postgresql) == ["a++", "b++"]
+
+
+def test_a_row_that_stays_locked_is_waited_for_two_seconds_and_tried_again(postgresql: Database) -> None:
+    project_id = postgresql.transact(projects.create, "acme", "a").id
+    tries: list[int] = []
+    with postgresql.engine.connect() as holder:
+        holder.execute(text("SELECT 1 FROM projects WHERE id = :id FOR UPDATE"), {"id": project_id})
+
+        def work(session: Session) -> None:
+            tries.append(1)
+            if len(tries) == 2:
+                holder.rollback()
+            session.execute(text("UPDATE projects SET name = 'b' WHERE id = :id"), {"id": project_id})
+
+        postgresql.transact(work)
+    assert (len(tries), names(postgresql)) == (2, ["b"])
+
+
+def test_a_connection_that_dies_during_the_commit_is_an_error_and_no_second_try(postgresql: Database) -> None:
+    tries: list[int] = []
+
+    def kill(session: Session) -> None:
+        session.connection().exec_driver_sql(OWN_BACKEND)
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        projects.create(session, "acme", "a")
+        event.listen(session, "before_commit", kill, once=True)
+
+    with pytest.raises(DBAPIError):
+        postgresql.transact(work)
+    assert len(tries) == 1
+
+
+def test_what_the_database_refuses_for_good_is_not_tried_again(database: Database) -> None:
+    tries: list[int] = []
+
+    def work(session: Session) -> None:
+        tries.append(1)
+        session.execute(text("SELECT nonsense FROM nowhere"))
+
+    with pytest.raises(DBAPIError):
+        database.transact(work)
+    assert len(tries) == 1
+
+
+def test_hints_are_handed_on_once_after_the_commit_and_never_without_one(database_url: str) -> None:
+    handed: list[Hint] = []
+    seen: list[list[str]] = []
+
+    def take(hints: Sequence[Hint]) -> None:
+        handed.extend(hints)
+        seen.append(names(database))
+
+    database = Database(database_url, on_hints=take)
+
+    def work(session: Session, fails: bool) -> None:
+        projects.create(session, "acme", "a")
+        hint(session, "builds.plan", "x")
+        hint(session, "builds.plan", "x")
+        if fails:
+            raise ValueError
+
+    with pytest.raises(ValueError, match=""):
+        database.transact(work, fails=True)
+    assert (handed, names(database)) == ([], [])
+    database.transact(work, fails=False)
+    assert (handed, seen) == ([Hint("builds.plan", "x")], [["a"]])
+    database.dispose()
+
+
+def test_sessions_have_the_settings_that_keep_a_stuck_one_from_holding_rows(database: Database) -> None:
+    with database.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            wanted = {"journal_mode": "wal", "busy_timeout": 10_000, "synchronous": 2, "foreign_keys": 1}
+            query = "PRAGMA {}"
+        else:
+            wanted = {
+                "lock_timeout": "2s",
+                "statement_timeout": "10s",
+                "idle_in_transaction_session_timeout": "15s",
+            }
+            query = "SHOW {}"
+        assert {name: connection.scalar(text(query.format(name))) for name in wanted} == wanted
+
+
+def test_a_busy_sqlite_file_is_tried_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('busy') / 'x.db'}")
+    tries: list[int] = []
+
+    def work(_session: Session) -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            holder, late = database.engine.raw_connection(), database.engine.raw_connection()
+            try:
+                holder.cursor().execute("BEGIN IMMEDIATE")
+                late.cursor().execute("PRAGMA busy_timeout=0")
+                with pytest.raises(Exception, match="locked") as busy:
+                    late.cursor().execute("BEGIN IMMEDIATE")
+                raise OperationalError("BEGIN IMMEDIATE", None, busy.value)
+            finally:
+                holder.rollback()
+                late.invalidate()
+                holder.close()
+        return len(tries)
+
+    assert database.transact(work) == 2
+    database.dispose()

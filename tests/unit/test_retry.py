@@ -1,0 +1,47 @@
+"""Which failures are followed by another attempt, and how many of them."""
+
+import pytest
+
+from app.domain.definition import StepDefinition
+from app.domain.retry import RETRYABLE, RetryPolicy, may_retry
+from app.domain.vocabulary import Reason
+
+STEP = {"name": "a", "imageSlug": "x", "dependsOn": ["b", "b"], "runScript": "true", "cacheDirs": [], "outputPaths": []}
+
+
+def attempts(reason: Reason, policy: RetryPolicy) -> int:
+    """How many attempts there are when every one of them fails for the reason."""
+    number = 1
+    while may_retry(number, reason, policy):
+        number += 1
+    return number
+
+
+@pytest.mark.parametrize(
+    ("reason", "policy", "expected"),
+    [
+        (Reason.EXIT, RetryPolicy(), 1),
+        (Reason.TIMEOUT, RetryPolicy(), 1),
+        (Reason.LOST, RetryPolicy(), 3),
+        (Reason.EXIT, RetryPolicy(2), 3),
+        (Reason.EXIT, RetryPolicy(2, frozenset({Reason.TIMEOUT})), 1),
+        (Reason.TIMEOUT, RetryPolicy(2, frozenset({Reason.TIMEOUT})), 3),
+        (Reason.LOST, RetryPolicy(1), 3),
+        (Reason.LOST, RetryPolicy(4), 5),
+        (Reason.CONFIG, RetryPolicy(9), 1),
+    ],
+)
+def test_a_failure_is_tried_as_often_as_its_reason_and_the_policy_allow(
+    reason: Reason, policy: RetryPolicy, expected: int
+) -> None:
+    assert attempts(reason, policy) == expected
+
+
+def test_a_step_without_further_words_has_the_defaults() -> None:
+    step = StepDefinition.from_posted(STEP)
+    assert (step.timeout_s, step.pool, step.allow_failure, step.run_if) == (None, "default", False, "success")
+    assert step.retries == RetryPolicy(0, RETRYABLE)
+
+
+def test_a_name_repeated_among_the_dependencies_counts_once() -> None:
+    assert StepDefinition.from_posted(STEP).depends_on == ("b",)
