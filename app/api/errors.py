@@ -30,7 +30,8 @@ UNAVAILABLE_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE
 
 def register_errors(app: Flask) -> None:
     """Answer every error in the contract's shape: `{"error": …, "details": […]}`."""
-    app.register_error_handler(BuildServerError, _refused)
+    for refusal in STATUS:
+        app.register_error_handler(refusal, _refused)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(PoolTimeout, _unavailable)
     app.register_error_handler(HTTPException, _http)
@@ -48,10 +49,7 @@ def answer(status: int, message: str, faults: tuple[Fault, ...] = ()) -> Respons
 
 
 def _refused(error: BuildServerError) -> Response:
-    status = STATUS.get(type(error))
-    if status is None:
-        return _defect(error)
-    return answer(status, str(error), _faults(error))
+    return answer(STATUS[type(error)], str(error), _faults(error))
 
 
 def _faults(error: BuildServerError) -> tuple[Fault, ...]:

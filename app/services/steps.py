@@ -1,13 +1,12 @@
 """Step runs, read and changed: every change of a status goes through `change`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session, undefer
 
-from app.domain.definition import StepDefinition
 from app.domain.errors import Conflict, NotFound
 from app.domain.transitions import StepEvent, move
 from app.models import Attempt, Build, StepRun
@@ -16,11 +15,10 @@ from app.services import builds
 
 @dataclass(frozen=True)
 class BuildDetail:
-    """A build with its step runs in the workflow's order, and for each step run's id the names it depends on."""
+    """A build with its step runs, in the workflow's order and with their definitions."""
 
     build: Build
     steps: Sequence[StepRun]
-    depends_on: Mapping[str, Sequence[str]]
 
 
 def get(session: Session, step_id: str) -> StepRun:
@@ -32,15 +30,10 @@ def get(session: Session, step_id: str) -> StepRun:
 
 
 def of_build(session: Session, build_id: str) -> BuildDetail:
-    """The build and everything in it; the cost is that of its steps and edges."""
+    """The build and everything in it; the cost is that of its steps."""
     build = builds.get(session, build_id)
     query = select(StepRun).where(StepRun.build_id == build.id).order_by(StepRun.position)
-    steps = session.scalars(query.options(undefer(StepRun.definition))).all()
-    return BuildDetail(build, steps, {run.id: _depends_on(run) for run in steps})
-
-
-def _depends_on(run: StepRun) -> Sequence[str]:
-    return StepDefinition.from_posted(run.definition).depends_on
+    return BuildDetail(build, session.scalars(query.options(undefer(StepRun.definition))).all())
 
 
 def attempts(session: Session, step_id: str) -> Sequence[Attempt]:

@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from sqlalchemy import update
 
+from app.domain.vocabulary import StepStatus
+from app.models import StepRun
 from tests.api.rows import all_rows, refused
 from tests.api.served import Client
 from tests.api.world import claim, complete, new_build, steps_of
@@ -79,6 +82,14 @@ def test_a_log_is_appended_by_offset_and_read_byte_for_byte(client: Client, step
         assert answer.body == {"offset": end}
     shown = client.get(f"/api/steps/{step}/log")
     assert (shown.body, shown.headers["Content-Type"]) == (b"\xff\0abc", "text/plain; charset=utf-8")
+
+
+def test_a_move_that_no_table_knows_is_a_defect_of_ours(client: Client, step: str) -> None:
+    """A row that no service would write: a step run that is RUNNING and has no attempt."""
+    nonsense = update(StepRun).where(StepRun.id == step).values(status=StepStatus.RUNNING, started_at=StepRun.ready_at)
+    client.database.transact(lambda session: session.execute(nonsense))
+    answer = refused(client, "POST", f"/api/runner/{step}/complete", {"status": "success"}, status=500, faults=[])
+    assert answer.body["error"].startswith("internal server error; ")
 
 
 def test_an_attempt_handed_back_is_followed_by_the_next(client: Client, step: str) -> None:

@@ -1,7 +1,10 @@
 """Workflows: shown as they were posted, listed oldest first."""
 
-from tests.api.served import Client
-from tests.api.world import STEP, new_build, new_workflow, steps_of
+from pathlib import Path
+
+from tests.api.rows import refused
+from tests.api.served import Client, served
+from tests.api.world import STEP, new_build, new_image, new_project, new_workflow, steps_of
 
 
 def test_workflows_are_created_listed_and_shown_as_posted(client: Client, project: str) -> None:
@@ -30,4 +33,19 @@ def test_a_dependency_named_twice_counts_once(client: Client, project: str) -> N
     build = new_build(client, project, new_workflow(client, project, steps))
     runs = steps_of(client, build)
     assert client.post(f"/api/runner/{runs['a']['id']}/complete", {"status": "success"}).status == 200
-    assert steps_of(client, build)["b"]["status"] == "READY"
+    shown = steps_of(client, build)["b"]
+    assert (shown["status"], shown["dependsOn"]) == ("READY", ["a"])
+
+
+def test_a_workflow_larger_than_the_server_allows_is_refused(database_url: str, tmp_path: Path) -> None:
+    limits = {"BUILDSERVER_MAX_STEPS": "2", "BUILDSERVER_MAX_EDGES": "1"}
+    with served(database_url, tmp_path, **limits) as client:
+        new_image(client)
+        path = f"/api/projects/{new_project(client, 'rocket')}/workflows"
+        a, b, c = ({**STEP, "name": name} for name in "abc")
+        assert client.post(path, {"name": "ci", "steps": [a, {**b, "dependsOn": ["a"]}]}).status == 201
+        for steps, code in (
+            ([a, b, c], "too_many_steps"),
+            ([a, {**b, "dependsOn": ["a"] * 2}], "too_many_dependencies"),
+        ):
+            refused(client, "POST", path, {"name": "ci", "steps": steps}, faults=[("steps", code)])

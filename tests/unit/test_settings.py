@@ -99,6 +99,7 @@ def test_flags_have_the_usual_spellings(text: str, meant: bool) -> None:
         ("BUILDSERVER_API_URL", "localhost:3000", "http://… or https://…"),
         ("DATABASE_URL", "mysql://db", "sqlite:///… or postgresql://…"),
         ("REDIS_URL", "localhost:6379", "redis://…, rediss://… or unix:///…"),
+        ("BUILDSERVER_WORK_DIR", "~nobody-of-that-name/work", "a folder; there is no such user"),
         ("BUILDSERVER_HEARTBEAT_S", "30", "less than the lease of 30 seconds"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import fields, post_dump, validate
 
 from app.api.schemas.base import BaseSchema, QueryInteger, Text, identifier, instant, pagination, shown
+from app.domain.definition import StepDefinition
 from app.domain.references import COMMIT_PATTERN, REPOSITORY_PATTERN, check_branch, check_commit_hash
 from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus, Word
 
@@ -115,8 +116,8 @@ class StepRunSchema(BaseSchema):
     @post_dump(pass_original=True)
     def from_definition(self, dumped: dict[str, Any], original: Any, **_kwargs: Any) -> dict[str, Any]:
         """What the step was defined with stands in the build's own copy of it."""
-        definition = original.definition
-        return {**dumped, "dependsOn": definition["dependsOn"], "imageSlug": definition["imageSlug"]}
+        definition = StepDefinition.from_posted(original.definition)
+        return {**dumped, "dependsOn": list(definition.depends_on), "imageSlug": definition.image_slug}
 
 
 class StepRunDetailSchema(StepRunSchema):
