@@ -11,6 +11,7 @@ from celery.signals import setup_logging, worker_init, worker_shutting_down
 from config.logging import configure_logging, log_context
 from config.settings import load_settings
 from tasks import pulse
+from tasks.broker_watch import UNREACHABLE
 from tasks.celery_app import RUN, make_celery, pool_queue
 from tasks.messages import is_attempt, is_id
 from worker.api import NotFound, Refused, Unreachable
@@ -40,12 +41,23 @@ def run(step_id: str, attempt: int) -> None:
         if not is_id(step_id) or not is_attempt(attempt):
             log.warning("message dropped: it names no attempt of a step")
             return
+        if runner.stopping:
+            give_back(step_id, attempt)
+            return
         try:
             runner.run(step_id, attempt)
         except (Refused, NotFound) as error:
             log.info("step not run", why=str(error))
         except Unreachable as error:
             log.warning("server unreachable; the step is sent again later", error=str(error))
+
+
+def give_back(step_id: str, attempt: int) -> None:
+    """Let another runner have a message that came while this one ends: else it would wait for the claim's deadline."""
+    try:
+        app.send_task(RUN, (step_id, attempt), queue=pool_queue(settings.pool))
+    except UNREACHABLE as error:
+        log.warning("message not given back; the sweep sends it again", error=str(error))
 
 
 @setup_logging.connect

@@ -64,6 +64,11 @@ class Runner:
             for lease in tuple(self._leases):
                 lease.halt(Halt.SHUTDOWN, SHUTDOWN_GRACE_S)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether this runner was asked to end, and takes nothing more."""
+        return self._stopping.is_set()
+
     def close(self) -> None:
         """Let go of the zygote, when nothing runs any more."""
         self._zygote.close()

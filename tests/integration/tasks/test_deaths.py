@@ -1,6 +1,9 @@
 """Programs that are killed, frozen or asked to end in the middle of something; what they held is carried on."""
 
+import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.services import builds
 from config.commands import ORCHESTRATOR
 from tests.integration.tasks.system import System
-from tests.support.program import Program
+from tests.support.program import ROOT, Program
 from tests.support.wait import eventually
 
 OFTEN = {"BUILDSERVER_SWEEP_INTERVAL_S": "0.2"}
@@ -132,6 +135,18 @@ def test_a_runner_asked_to_end_hands_its_attempt_back_at_once(system: System, lo
     system.runner(BUILDSERVER_RUNNER_NAME="second")
     eventually(lambda: system.statuses(long_build) == ["SUCCESS", "SUCCESS"])
     assert ledger.read_text() == "1\n2\n"
+
+
+TAKES_ONE_MORE = "from tasks import runner; runner.runner.stop(); runner.run({step!r}, 2)"
+
+
+def test_a_message_that_meets_a_runner_asked_to_end_goes_back_for_another(system: System) -> None:
+    """The next attempt's message may be on its way before the runner that handed it back is gone."""
+    (step,) = system.step_ids(system.build())
+    words = [sys.executable, "-c", TAKES_ONE_MORE.format(step=step)]
+    environ = {**os.environ, **system.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(words, env=environ, cwd=system.folder, check=True)
+    assert system.queued("run.default") == [("steps.run", [step, 2])]
 
 
 def test_three_messages_for_an_attempt_run_it_once(system: System, ledger: Path) -> None:

@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.models import Build
+from app.domain.engine import Settlement
+from app.models import Build, StepRun
 from app.models.clock import database_now
 from app.services import leases, planning
 from app.services.leases import Claimant, LeaseTimes
@@ -26,12 +27,15 @@ def claimed_and_lost(system: System) -> str:
 
 
 def damage(system: System, build_id: str) -> None:
-    """Rows that contradict each other, so that planning the build is refused."""
+    """Rows that contradict each other: no step is open, and the first one would be skipped, which the database refuses.
+
+    It is the oldest build, so the sweep meets it first.
+    """
 
     def write(session: Session) -> None:
-        now = database_now(session)
-        ended = {"status": "FAILED", "finished_at": now, "open_steps": 0, "created_at": now - timedelta(days=1)}
-        session.execute(update(Build).where(Build.id == build_id).values(ended))
+        settled = {"open_steps": 0, "created_at": database_now(session) - timedelta(days=1)}
+        session.execute(update(Build).where(Build.id == build_id).values(settled))
+        session.execute(update(StepRun).where(StepRun.build_id == build_id).values(worst=Settlement.FAILED))
 
     system.database.transact(write)
 
