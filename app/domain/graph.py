@@ -3,16 +3,12 @@
 Linear in steps and edges and free of recursion, so that 10,000 steps in one chain are as good as in one layer.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 
 from app.domain.errors import Fault
-
-SUGGESTION_LIMIT = 1_000
-"""Above this many steps an unknown name gets no "did you mean": the comparison costs time per step and per fault."""
+from app.domain.suggestions import Suggestions
 
 
 @dataclass(frozen=True)
@@ -62,19 +58,20 @@ def _duplicate_faults(nodes: Sequence[Node]) -> Iterator[Fault]:
 
 
 def _dependency_faults(nodes: Sequence[Node]) -> Iterator[Fault]:
-    names = Counter(node.name for node in nodes)
+    names = dict.fromkeys(node.name for node in nodes)
+    suggestions = Suggestions(names)
     for index, node in enumerate(nodes):
         for position, dependency in enumerate(node.depends_on):
             path = f"steps[{index}].dependsOn[{position}]"
             if dependency == node.name:
                 yield Fault(path, "self_dependency", f"step '{node.name}' depends on itself")
             elif dependency not in names:
-                yield Fault(path, "unknown_dependency", _unknown(dependency, names))
+                yield Fault(path, "unknown_dependency", _unknown(dependency, suggestions))
 
 
-def _unknown(dependency: str, names: Counter[str]) -> str:
-    close = get_close_matches(dependency, names, n=1) if len(names) <= SUGGESTION_LIMIT else []
-    hint = f"; did you mean '{close[0]}'?" if close else ""
+def _unknown(dependency: str, suggestions: Suggestions) -> str:
+    close = suggestions.close_to(dependency)
+    hint = f"; did you mean '{close}'?" if close else ""
     return f"there is no step called '{dependency}'{hint}"
 
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from app.api.schemas.base import BaseSchema, QueryInteger, Text, TrueFalse, Whole
+from app.api.schemas.base import BaseSchema, Items, QueryInteger, Text, TrueFalse, Whole
 from app.domain.script import ScriptPart
 from app.domain.vocabulary import Reason
 
@@ -35,7 +35,7 @@ class CompletionSchema(BaseSchema):
             "taken, also those that are no Unicode text"
         }
     )
-    output_paths = fields.List(fields.String(), metadata={"description": "The files the step left behind"})
+    output_paths = Items(fields.String(), metadata={"description": "The files the step left behind"})
     attempt = Whole(validate=ATTEMPT, metadata={"description": "The attempt reported; the current one where left out"})
     exit_code = Whole(
         validate=validate.Range(min=-MAX_INTEGER, max=MAX_INTEGER), metadata={"description": "The script's exit status"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, post_load, validate
 
-from app.api.schemas.base import BaseSchema, Text, TrueFalse, Whole, camel_case, identifier, instant, shown
+from app.api.schemas.base import BaseSchema, Items, Text, TrueFalse, Whole, camel_case, identifier, instant, shown
 from app.api.schemas.projects import NAME
 from app.domain.references import (
     ENV_NAME_PATTERN,
@@ -29,7 +29,7 @@ class RetriesSchema(BaseSchema):
         validate=validate.Range(min=0, max=MAX_RETRIES),
         metadata={"description": "How many further attempts there may be after the first"},
     )
-    reasons = fields.List(
+    reasons = Items(
         Text(validate=validate.OneOf(sorted(RETRYABLE))),
         metadata={"description": "Which failures are tried again; all of these where it is left out"},
     )
@@ -50,7 +50,7 @@ class StepSchema(BaseSchema):
         validate=validate.Length(min=1),
         metadata={"description": "The slug of the docker image the step runs in", "example": "python"},
     )
-    depends_on = fields.List(
+    depends_on = Items(
         Text(trim=True),
         required=True,
         metadata={"description": "The names of the steps that must end before this one starts", "example": []},
@@ -60,7 +60,7 @@ class StepSchema(BaseSchema):
         validate=validate.Length(min=1),
         metadata={"description": "The bash script that does the step's work", "example": "python -m pytest"},
     )
-    cache_dirs = fields.List(
+    cache_dirs = Items(
         Text(check=check_cache_dir),
         required=True,
         metadata={
@@ -68,7 +68,7 @@ class StepSchema(BaseSchema):
             "example": ["~/.cache/pip"],
         },
     )
-    output_paths = fields.List(
+    output_paths = Items(
         Text(check=check_workspace_path),
         required=True,
         metadata={
@@ -129,7 +129,7 @@ class NewWorkflow(BaseSchema):
         validate=NAME,
         metadata={"description": "What people call the workflow", "example": "ci"},
     )
-    steps = fields.List(
+    steps = Items(
         fields.Nested(StepSchema),
         required=True,
         metadata={"description": "The steps, in any order; a build of a workflow without any succeeds at once"},
