@@ -72,5 +72,5 @@ def get_ready(**_: object) -> None:
 
 @worker_shutting_down.connect
 def hand_back(**_: object) -> None:
-    """Celery waits for its threads when asked to end; this makes them end at once."""
-    runner.stop()
+    """Celery waits for its threads when asked to end; this makes them end at once. Called by its signal handler."""
+    runner.request_stop()

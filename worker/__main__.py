@@ -4,7 +4,6 @@ import argparse
 import os
 import signal
 import sys
-import threading
 from contextlib import suppress
 
 from config.logging import configure_logging
@@ -50,17 +49,19 @@ def _settings(api_url: str | None) -> Settings:
 
 def _run(runner: Runner, step_id: str) -> int:
     for number in NUMBERS:
-        signal.signal(number, lambda *_: threading.Thread(target=runner.stop).start())
+        signal.signal(number, lambda *_: runner.request_stop())
     runner.start()
     try:
         return _status(runner.run(step_id))
     finally:
         runner.close()
+        for number in NUMBERS:  # it is over: one more must not change the exit status
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _status(outcome: Outcome | None) -> int:
     if outcome is None:
-        _say("the attempt was taken from this runner")
+        _say("this runner does not have the attempt, or not any more")
         return NOT_RUN
     if outcome.reason == "lost":
         _say("the step was not run to its end; its attempt goes back to the server")

@@ -23,7 +23,7 @@ class Halt(StrEnum):
 
 
 class Lease:
-    """Thread-safe, and safe to halt from a signal handler. The first halt stands."""
+    """Thread-safe. The first halt stands."""
 
     def __init__(self, fence_at: float) -> None:
         self._changed = threading.Condition(threading.RLock())

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import SimpleQueue
 from uuid import uuid4
 
 import structlog
@@ -43,6 +44,7 @@ class Runner:
         self._zygote = ZygoteClient()
         self._executor = ProcessExecutor(self._zygote)
         self._on_output = on_output
+        self._stop_requests: SimpleQueue[None] = SimpleQueue()
         self._stopping = threading.Event()
         self._reporter = Reporter(self._client, settings.work_dir, self._stopping)
         self._leases: set[Lease] = set()
@@ -50,15 +52,13 @@ class Runner:
 
     def start(self) -> None:
         """Deliver what an earlier process left behind, tidy up after it, and be ready for the first step."""
+        threading.Thread(target=self._await_stop, name="stop", daemon=True).start()
         self._zygote.start()
         self._reporter.deliver_left()
         remove_left(self._settings.work_dir)
 
     def stop(self) -> None:
-        """End every running step and hand its attempt back; the calls of `run` return within a few seconds.
-
-        Not for a signal handler itself: that may interrupt the thread which holds what this needs.
-        """
+        """End every running step and hand its attempt back; the calls of `run` return within a few seconds."""
         self._stopping.set()
         with self._changed:
             for lease in tuple(self._leases):
@@ -68,6 +68,10 @@ class Runner:
     def stopping(self) -> bool:
         """Whether this runner was asked to end, and takes nothing more."""
         return self._stopping.is_set()
+
+    def request_stop(self) -> None:
+        """The same for a signal handler: it takes no lock, as the thread it interrupts may hold any of them."""
+        self._stop_requests.put(None)  # of all queues this one may interrupt itself
 
     def close(self) -> None:
         """Let go of the zygote, when nothing runs any more."""
@@ -88,6 +92,10 @@ class Runner:
         ):
             log.info("attempt claimed")
             return self._attend(claim, lease)
+
+    def _await_stop(self) -> None:
+        self._stop_requests.get()
+        self.stop()
 
     def _claim(self, step_id: str, attempt: int | None) -> Claim:
         """Claim under one key, again where the answer may have been lost on its way."""

@@ -6,7 +6,7 @@ Many programs go through one bash, so that this takes seconds. A canary that any
 import itertools
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,10 @@ TOUCH = f"touch {CANARY}"
 BATCH = 1_500
 CORPUS_SIZE = 10_500
 STEP = StepScript("build", "project", "step", "name", 1, "true")
+MANY = 50
+"""Values per script or list of outputs."""
+TOGETHER = 10
+"""Values per URL, branch or commit: long ones, with something hostile in every place."""
 PLACES = 10
 """Values per program: its step's name, its branch, and variables."""
 SHOW = """printf '%s\\0' "$STEP_NAME" "${GIT_BRANCH-}" """ + " ".join(f'"$V{place}"' for place in range(PLACES - 2))
@@ -62,9 +66,9 @@ def batches() -> list[list[str]]:
     return [strings[start : start + BATCH] for start in range(0, len(strings), BATCH)]
 
 
-def answers(programs: list[str], folder: Path) -> list[bytes]:
+def answers(programs: list[str], folder: Path, surroundings: str = "") -> list[bytes]:
     """Runs the programs one after the other in one bash, each in a subshell, and gives all they printed up to a NUL."""
-    together = "\n".join(f"(\n{program}\n)" for program in programs)
+    together = "\n".join([surroundings, *(f"(\n{program}\n)" for program in programs)])
     done = subprocess.run(["bash"], input=together.encode(), cwd=folder, capture_output=True, check=False)
     assert not list(folder.rglob(CANARY)), "the canary ran"
     return done.stdout.split(b"\0")[:-1]
@@ -80,14 +84,28 @@ def through_step(name: str, branch: str, *values: str) -> str:
     return step_program(step, ScriptPart.RUN)
 
 
-def as_script(value: str) -> str:
-    """The script is meant to be parsed by bash, once: it arrives whole, here as data in a quoted here-document."""
-    return step_program(replace(STEP, run_script=f"cat <<'__END__'\n{value}\n__END__\nprintf '\\0'"), ScriptPart.RUN)
+def as_script(values: Sequence[str]) -> str:
+    """The script is meant to be parsed by bash, once: it arrives whole, here as data in quoted here-documents."""
+    shown = [
+        f"IFS= read -r -d '' value <<'__END__' || :\n{value}\n__END__\nprintf '%s\\0' \"$value\"" for value in values
+    ]
+    return step_program(replace(STEP, run_script="\n".join(shown)), ScriptPart.RUN)
 
 
-def as_output(value: str) -> str:
-    program = step_program(replace(STEP, output_paths=(f"none/{value}",)), ScriptPart.RUN)
+def as_outputs(values: Sequence[str]) -> str:
+    program = step_program(replace(STEP, output_paths=[f"none/{value}" for value in values]), ScriptPart.RUN)
     return f"(\n{program}\n)\nprintf '\\0'"
+
+
+def as_repository(values: Sequence[str], field: str) -> str:
+    """All of them in one URL, and in the other field too."""
+    together = "".join(values)
+    step = replace(STEP, repo_url=f"https://h/{together}", **{field: together})
+    return f"(\n{step_program(step, ScriptPart.CHECKOUT)}\n) >/dev/null"
+
+
+def many(values: list[str], size: int = MANY) -> list[list[str]]:
+    return [values[start : start + size] for start in range(0, len(values), size)]
 
 
 @pytest.mark.parametrize("values", batches(), ids=lambda values: f"{len(values)} values")
@@ -104,55 +122,52 @@ def test_any_text_arrives_as_it_was_sent(tmp_path: Path, values: list[str]) -> N
 @IN_ONE_BASH
 @given(st.lists(VALUES, min_size=60, max_size=60))
 def test_any_script_arrives_as_it_was_sent(tmp_path: Path, values: list[str]) -> None:
-    assert answers([as_script(value) for value in values], tmp_path) == [f"{value}\n".encode() for value in values]
+    assert answers([as_script(values)], tmp_path) == [f"{value}\n".encode() for value in values]
 
 
 def test_hostile_scripts_arrive_as_they_were_sent(tmp_path: Path) -> None:
-    values = list(itertools.islice(corpus(), 500))
-    assert answers([as_script(value) for value in values], tmp_path) == [f"{value}\n".encode() for value in values]
+    values = list(itertools.islice(corpus(), CORPUS_SIZE))
+    programs = [as_script(each) for each in many(values)]
+    assert answers(programs, tmp_path) == [f"{value}\n".encode() for value in values]
 
 
 def test_hostile_output_paths_are_looked_for_and_named_and_run_nothing(tmp_path: Path) -> None:
-    values = list(itertools.islice(corpus(), 500))
-    assert answers([as_output(value) for value in values], tmp_path) == [
-        f"» declared output is missing: none/{value}\n".encode() for value in values
+    values = list(itertools.islice(corpus(), CORPUS_SIZE))
+    assert answers([as_outputs(each) for each in many(values)], tmp_path) == [
+        "".join(f"» declared output is missing: none/{value}\n" for value in each).encode() for each in many(values)
     ]
 
 
-def test_hostile_repository_fields_reach_git_as_they_were_sent_and_run_nothing(tmp_path: Path) -> None:
-    """A git of ours stands in for the real one, and shows what it was asked to fetch."""
-    tools, folder = tmp_path / "tools", tmp_path / "folder"
-    tools.mkdir()
-    folder.mkdir()
-    (tools / "git").write_text(FAKE_GIT)
-    (tools / "git").chmod(0o755)
-    values = list(itertools.islice(corpus(), 400))
-    programs = [f"PATH='{tools}':$PATH"]
-    programs += [f"(\n{checkout(value)}\n) >/dev/null" for value in values]
-    arrived = answers(["\n".join(programs)], folder)
-    assert arrived == []
-    asked = (folder / "asked").read_bytes().split(b"\0")[:-1]
-    assert asked == [word.encode() for value in values for word in asked_for(value)]
+@pytest.mark.parametrize("field", ["branch", "commit_hash"])
+def test_hostile_repository_fields_reach_git_as_they_were_sent_and_run_nothing(tmp_path: Path, field: str) -> None:
+    """A git of ours stands in for the real one, shows what it was asked to fetch, and complains about it."""
+    values = many(list(itertools.islice(corpus(), CORPUS_SIZE)), TOGETHER)
+    assert answers([as_repository(each, field) for each in values], tmp_path, GIT) == []
+    asked = (tmp_path / "asked").read_bytes().split(b"\0")[:-1]
+    assert asked == [word.encode() for each in values for word in asked_for("".join(each), field)]
 
 
-FAKE_GIT = """\
-#!/bin/bash
-case " $* " in *" fetch "*)
-  while [ "$1" != -- ]; do shift; done
-  printf '%s\\0' "$@" >> asked
-  exit 1
-esac
+GIT = """\
+git() { command git "$@"; }
+command() {
+  case " $* " in *" fetch "*)
+    while [ "$1" != -- ]; do shift; done
+    printf '%s\\0' "$@" >> asked
+    printf '%s\\n' "$@"
+    return 1
+  esac
+}
 """
+"""Functions, as nothing else would be called by a thousand programs in a few seconds."""
 
 
-def checkout(value: str) -> str:
-    step = replace(STEP, repo_url=f"https://h/{value}", branch=value)
-    return step_program(step, ScriptPart.CHECKOUT)
-
-
-def asked_for(value: str) -> list[str]:
-    """Twice: a server may not know shallow fetches."""
-    return ["--", f"https://h/{value}", f"refs/heads/{value}" if value else "HEAD"] * 2
+def asked_for(value: str, field: str) -> list[str]:
+    """What is fetched, and what is fetched instead: a server may know neither shallow fetches nor commits."""
+    url = f"https://h/{value}"
+    if field == "branch":
+        return ["--", url, f"refs/heads/{value}" if value else "HEAD"] * 2
+    everything = ["--", url, "+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/fetched/tags/*"]
+    return ["--", url, value, *everything] if len(value) >= 40 else everything
 
 
 @IN_ONE_BASH

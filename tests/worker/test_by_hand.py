@@ -1,6 +1,5 @@
 """A step run by hand: `python -m worker` and `curl … | bash`, as real processes."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,38 +9,12 @@ import pytest
 
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
+from tests.worker.by_hand import ByHand
 from tests.worker.conftest import ON_SQLITE, Server
 
 pytestmark = ON_SQLITE
 
 NOBODY = "01890000-0000-7000-8000-000000000000"
-
-
-class ByHand:
-    """`python -m worker` with a data folder of its own."""
-
-    def __init__(self, server: Server, folder: Path) -> None:
-        self.server = server
-        self.environ = {
-            "PATH": os.environ["PATH"],
-            "BUILDSERVER_DATA_DIR": str(folder),
-            "BUILDSERVER_KILL_GRACE_S": "0.2",
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-        }
-
-    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "worker", *words],
-            env={**self.environ, **environ}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def run(self, *words: str, **environ: str) -> tuple[int, str, str]:
-        with self.start(*words, **environ) as process:
-            output, errors = process.communicate(timeout=60)
-        return process.returncode, output, errors
-
-    def step(self, step: str) -> tuple[int, str, str]:
-        return self.run(step, "--api-url", self.server.client.url)
 
 
 @pytest.fixture
@@ -109,7 +82,7 @@ def test_an_interrupted_step_goes_back_to_the_server(
     by_hand: ByHand, server: Server, tmp_path: Path, number: signal.Signals
 ) -> None:
     step = server.new_step(f"touch '{tmp_path}/started'; sleep 1000")
-    with by_hand.start(step, "--api-url", server.client.url) as process:
+    with by_hand.start_step(step) as process:
         eventually((tmp_path / "started").exists)
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
@@ -118,14 +91,25 @@ def test_an_interrupted_step_goes_back_to_the_server(
     assert (server.step(step)["status"], server.step(step)["attempt"]) == ("READY", 2)
 
 
+def test_a_step_that_the_server_gives_away_is_one_line_and_2(by_hand: ByHand, server: Server, tmp_path: Path) -> None:
+    step = server.new_step(f"touch '{tmp_path}/started'; sleep 1000")
+    with by_hand.start_step(step, BUILDSERVER_HEARTBEAT_S="0.2", BUILDSERVER_RUNNER_NAME="by-test") as process:
+        eventually((tmp_path / "started").exists)
+        server.revoke(step)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert errors.splitlines()[-1] == "buildserver: this runner does not have the attempt, or not any more"
+    assert (server.step(step)["status"], server.step(step)["attempt"]) == ("READY", 2)
+
+
 def test_a_reader_that_goes_away_does_not_end_the_step(by_hand: ByHand, server: Server, tmp_path: Path) -> None:
     step = server.new_step(f"while [ ! -e '{tmp_path}/go' ]; do echo line; done; echo end")
-    process = by_hand.start(step, "--api-url", server.client.url)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "line\n"
-    process.stdout.close()
-    (tmp_path / "go").touch()
-    assert process.wait(60) == 0
+    with by_hand.start_step(step) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "line\n"
+        process.stdout.close()
+        (tmp_path / "go").touch()
+        assert process.wait(60) == 0
     assert server.log(step).endswith(b"end\n")
 
 
