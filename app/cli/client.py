@@ -34,7 +34,7 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 READY_TIMEOUT_S = 2.0
 REPEATS = 2
-"""How often a GET is sent again where the connection broke off: a server process that ends takes its connections along."""
+"""How often a GET is sent again where the connection broke off: a server process that ends takes its own along."""
 IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,100}")
 REASONS = {
     "refused": "connection refused",
