@@ -7,12 +7,13 @@ in the contract's Error shape raises `Refused` with the server's own words, and 
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError, ProtocolError
 
 from app.cli.answers import (
     Attempt,
@@ -32,6 +33,8 @@ from config.redaction import without_credentials
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 READY_TIMEOUT_S = 2.0
+REPEATS = 2
+"""How often a GET is sent again where the connection broke off: a server process that ends takes its own along."""
 IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,100}")
 REASONS = {
     "refused": "connection refused",
@@ -140,7 +143,7 @@ class ApiClient:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> urllib3.BaseHTTPResponse:
         try:
-            answer = self._pool.request(method, self.server_url + path, body=body, headers=headers)
+            answer = self._sent(method, path, body, headers, repeats=REPEATS if method == "GET" else 0)
         except LocationParseError as error:
             raise UsageFault(f"{self._shown_url!r} is no server address") from error
         except HTTPError as error:
@@ -148,6 +151,14 @@ class ApiClient:
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise Refused(answer.status, self._refusal(answer))
         return answer
+
+    def _sent(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None, repeats: int
+    ) -> urllib3.BaseHTTPResponse:
+        for _ in range(repeats):
+            with suppress(ProtocolError):
+                return self._pool.request(method, self.server_url + path, body=body, headers=headers)
+        return self._pool.request(method, self.server_url + path, body=body, headers=headers)
 
     def _unreachable(self, error: HTTPError) -> str:
         return f"no Build Server answers at {self._shown_url} ({_reason(error)}); start one with `buildserver up`"

@@ -107,6 +107,10 @@ git -c advice.detachedHead=false checkout --quiet --detach "$target^{commit}" --
 say "at $(git log -1 --format='%h %s')"
 """
 
+# What these name is a fact about the step. A step that has none must not take them from where its program was started,
+# which may be a step of another build.
+INHERITED = ("GIT_BRANCH", "GIT_COMMIT")
+
 # The environment is set in a subshell of its own, after the program's variables were used: no name a client chooses
 # for one of the step's variables can collide with ours, and the path of bash is $1, which is no name at all. What is
 # assigned to some of bash's own variables (OPTIND, RANDOM) is evaluated, command substitutions included: unset, they
@@ -168,7 +172,7 @@ def _checkout(step: StepScript, repo_url: str) -> str:
 
 def _run(step: StepScript) -> str:
     variables = {**_environment(step), **step.env}
-    exports = [f"unset -v {' '.join(variables)} 2>/dev/null || :"]
+    exports = [f"unset -v {' '.join([*INHERITED, *variables])} 2>/dev/null || :"]
     if step.repo_url:
         exports.append("GIT_COMMIT=$(git rev-parse HEAD 2>/dev/null) && export GIT_COMMIT || unset GIT_COMMIT")
     exports += [f"export {name}={quote(value)}" for name, value in variables.items()]

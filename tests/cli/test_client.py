@@ -1,11 +1,13 @@
 """The REST client: what it sends, and what it makes of refusals, nonsense and silence."""
 
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 
-from app.cli.client import ApiClient
+from app.cli.client import REPEATS, ApiClient
 from app.cli.errors import CommandError, Refused, ServerUnreachable, UsageFault
 from tests.cli.conftest import Script
 
@@ -86,17 +88,70 @@ def test_a_detail_that_the_message_repeats_is_shown_once(client: ApiClient, scri
     ],
 )
 def test_a_server_that_hangs_up_is_told_in_plain_words(sent: bytes, words: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
-        threads.submit(_answer_once, listener, sent)
+    with hanging_up(sent) as hangs_up:
         with pytest.raises(ServerUnreachable, match=rf"\({words}\); start one with"):
-            ApiClient(f"http://127.0.0.1:{listener.getsockname()[1]}").projects("local")
+            ApiClient(hangs_up.url).projects("local")
+        assert hangs_up.connections == 1 + REPEATS
 
 
-def _answer_once(listener: socket.socket, sent: bytes) -> None:
-    connection, _ = listener.accept()
-    with connection:
+def test_a_question_whose_connection_breaks_off_is_asked_again() -> None:
+    """A server process that ends takes its connections along, and the next one answers."""
+    with hanging_up(b"", b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]") as hangs_up:
+        assert ApiClient(hangs_up.url).projects("local") == []
+
+
+def test_what_changes_something_is_never_sent_twice() -> None:
+    with hanging_up(b"") as hangs_up:
+        with pytest.raises(ServerUnreachable, match="the connection broke off"):
+            ApiClient(hangs_up.url).create_project("local", "x")
+        assert hangs_up.connections == 1
+
+
+def test_a_server_that_says_nothing_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To wait three times for it would not do."""
+    monkeypatch.setattr("app.cli.client.READ_TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        with pytest.raises(ServerUnreachable, match="no answer in time"):
+            ApiClient(f"http://127.0.0.1:{silent.getsockname()[1]}").projects("local")
+        silent.accept()[0].close()
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+
+
+class HangsUp:
+    """A server that closes each connection after a few bytes: those of `sent` in turn, of which the last one stays."""
+
+    def __init__(self, listener: socket.socket, sent: tuple[bytes, ...]) -> None:
+        self._listener = listener
+        self._sent = sent
+        self.connections = 0
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def serve(self) -> None:
+        """Until the listener is shut down."""
+        with suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                with connection:
+                    self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        content = self._sent[min(self.connections, len(self._sent) - 1)]
+        self.connections += 1
         connection.recv(65_536)
-        connection.sendall(sent)
+        connection.sendall(content)
+
+
+@contextmanager
+def hanging_up(*sent: bytes) -> Iterator[HangsUp]:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        server = HangsUp(listener, sent)
+        threads.submit(server.serve)
+        try:
+            yield server
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize("url", ["http://me:secret@127.0.0.1:9", "me:secret@127.0.0.1:9", "ftp://me:secret@x"])

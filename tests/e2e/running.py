@@ -1,7 +1,8 @@
 """A `buildserver` that runs in the background, and every process that belongs to it.
 
-Processes are recognised by their environment: programs carry the data directory there, and steps a home below it. So
-nothing that a test started can hide by changing its parent or its session.
+Processes are recognised by their environment: programs carry the data directory there, and steps a home below it. A
+Redis writes its title over its environment, wherever its socket lies; it is recognised by the folder that it works in.
+So nothing that a test started can hide by changing its parent or its session.
 """
 
 import os
@@ -10,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,7 +66,7 @@ class Running:
 
     @staticmethod
     def left(data_dir: Path) -> dict[int, str]:
-        return dict(living(str(data_dir)))
+        return dict(living(data_dir))
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -113,14 +114,38 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": root}
 
 
-def living(word: str) -> Iterator[tuple[int, str]]:
-    """Processes with the word in their environment; zombies are dead."""
+def kill_parents_first(processes: Collection[int]) -> None:
+    """A parent that outlived its children would start others in their place."""
+    for process_id in sorted(processes, key=lambda process_id: parent(process_id) in processes):
+        with suppress(ProcessLookupError):
+            os.kill(process_id, signal.SIGKILL)
+
+
+def parent(process_id: int) -> int:
+    """The parent's id; 0 where the process is gone."""
+    try:
+        return int(_stat(Path(f"/proc/{process_id}"))[1])
+    except OSError:
+        return 0
+
+
+def living(data_dir: Path) -> Iterator[tuple[int, str]]:
+    """Processes of the data directory; zombies are dead."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         try:
-            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            if state != "Z" and word.encode() in (folder / "environ").read_bytes():
+            if _stat(folder)[0] != "Z" and _belongs(folder, data_dir):
                 yield int(folder.name), (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
+
+
+def _belongs(folder: Path, data_dir: Path) -> bool:
+    named = os.fsencode(data_dir) in (folder / "environ").read_bytes()
+    return named or (folder / "cwd").readlink().is_relative_to(data_dir)
+
+
+def _stat(folder: Path) -> list[str]:
+    """The fields after the name, which may hold anything: state, parent, and so on."""
+    return (folder / "stat").read_text().rpartition(")")[2].split()

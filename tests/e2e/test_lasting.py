@@ -1,15 +1,13 @@
 """Builds end by themselves: many at once, and when the runner is killed in the middle of a step."""
 
 import json
-import os
-import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import urllib3
 
-from tests.e2e.running import BUILDSERVER, Running, buildserver, environment, until
+from tests.e2e.running import BUILDSERVER, Running, buildserver, environment, kill_parents_first, until
 
 DIAMONDS = 25
 RECOVERED_S = 120
@@ -54,9 +52,7 @@ def test_a_runner_killed_in_the_middle_of_a_step_is_replaced(system: Running, tm
     command = [*BUILDSERVER, "run", str(flow), "--json", "--server", system.url("API")]
     follower = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path)
     until(flag.exists, "the step runs")
-    for process_id, line in system.processes().items():
-        if "tasks.runner" in line:
-            os.kill(process_id, signal.SIGKILL)
+    kill_parents_first([number for number, line in system.processes().items() if "tasks.runner" in line])
     until(lambda: "sleep 1000" not in " ".join(system.processes().values()), "the step's processes are gone")
     output, _ = follower.communicate(timeout=RECOVERED_S)
     assert follower.returncode == 0, output

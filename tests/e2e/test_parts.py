@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import Running, buildserver, running, until
+from tests.e2e.running import Running, buildserver, kill_parents_first, running, until
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 
@@ -38,6 +38,12 @@ def test_a_given_redis_that_does_not_answer_is_refused_before_anything_starts(
     assert system.output.count("\n") == 1
     assert system.output.startswith(f"buildserver: the Redis of REDIS_URL, {gone}, does not serve: ")
     assert system.processes() == {}
+
+
+def test_a_killed_redis_comes_back_and_builds_go_on(system: Running, examples: Path) -> None:
+    kill_parents_first([number for number, line in system.processes().items() if "unixsocket" in line])
+    assert succeeds(system, examples)
+    until(lambda: "redis ended (terminated by SIGKILL; not expected)" in system.output, "the terminal tells of it")
 
 
 def test_eight_steps_run_at_once_where_eight_are_asked_for(tmp_path: Path, port: int) -> None:

@@ -11,6 +11,8 @@ from tests.e2e.running import BUILDSERVER, environment, running, until
 
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
 ENDS_AS = {signal.SIGKILL: (-signal.SIGKILL, False)}
+FOLDERS = {signal.SIGKILL: "data in a folder with blanks", signal.SIGTERM: "data" * 30}
+"""For paths that a socket cannot have: Redis listens in a private folder then."""
 CARRIED_ON_S = 90
 
 WAITING = """\
@@ -30,13 +32,14 @@ steps:
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda number: number.name)
 def test_no_process_is_left_and_an_open_build_is_carried_on(tmp_path: Path, port: int, ending: signal.Signals) -> None:
     """`run` follows the build all the while, through the pause as well."""
-    flag, data, flow = tmp_path / "flag", tmp_path / "data", tmp_path / "flow.yml"
+    flag, data, flow = tmp_path / "flag", tmp_path / FOLDERS.get(ending, "data"), tmp_path / "flow.yml"
     flow.write_text(WAITING.format(flag=flag))
     up = ("up", "--port", str(port))
     with running(data, *up) as first:
         command = [*BUILDSERVER, "run", str(flow), "--server", first.url("API")]
         follower = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path)
         until(lambda: "sleep 1000" in " ".join(first.processes().values()), "the step runs")
+        assert "redis" in " ".join(first.processes().values())
         first.send(ending)
         first.wait_gone()
         assert (first.process.returncode, first.output.endswith("stopped\n")) == ENDS_AS.get(ending, (0, True))

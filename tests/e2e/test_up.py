@@ -1,8 +1,6 @@
 """`up`: what it starts, what it refuses, and that the commands work against it."""
 
 import json
-import os
-import signal
 import socket
 import sqlite3
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.e2e.running import Running, buildserver, until
+from tests.e2e.running import Running, buildserver, kill_parents_first, until
 
 TASKS = {"builds.plan", "builds.dispatch", "steps.run", "maintenance.sweep"}
 
@@ -76,8 +74,7 @@ def test_flower_lists_the_workers_and_the_tasks(system: Running, examples: Path)
 
 def test_a_program_that_is_killed_is_started_again(system: Running, examples: Path) -> None:
     before = {process_id for process_id, line in system.processes().items() if "gunicorn" in line}
-    for process_id in before:
-        os.kill(process_id, signal.SIGKILL)
+    kill_parents_first(before)
     until(lambda: before.isdisjoint(system.processes()), "the killed programs are gone")
     answer = buildserver("run", str(examples / "diamond.yml"), "--server", until_answering(system), cwd=examples)
     assert answer.returncode == 0, answer

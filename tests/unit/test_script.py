@@ -47,6 +47,14 @@ def test_a_variable_of_the_step_cannot_collide_with_the_programs_own(tmp_path: P
     assert (answer.returncode, answer.stdout) == (0, b"abc")
 
 
+def test_a_step_without_a_repository_has_no_branch_and_no_commit_of_where_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_BRANCH", "of another build")
+    monkeypatch.setenv("GIT_COMMIT", "of another build")
+    assert run(script('printf %s "${GIT_BRANCH-none} ${GIT_COMMIT-none}"'), tmp_path).stdout == b"none none"
+
+
 def test_not_even_the_path_of_bash_can_be_taken_by_a_variable_of_the_step(tmp_path: Path) -> None:
     answer = run(script("echo ran", env={"BASH": "/bin/false", "SHELL": "/bin/false", "bash": "/bin/false"}), tmp_path)
     assert (answer.returncode, answer.stdout) == (0, b"ran\n")
