@@ -115,8 +115,7 @@ def page_query(default_limit: int) -> type[Schema]:
             "offset": QueryInteger(
                 load_default=0, validate=validate.Range(min=0), metadata={"description": "How many to pass over"}
             ),
-        },
-        name=f"PageOf{default_limit}",
+        }
     )
 
 
