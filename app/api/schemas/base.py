@@ -6,9 +6,14 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, validate
 
+from app.domain.limits import MAX_INTEGER
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Check = Callable[[str], str | None]
+
+ATTEMPT = validate.Range(min=1, max=MAX_INTEGER)
+"""The number of an attempt."""
 
 
 class BaseSchema(Schema):
