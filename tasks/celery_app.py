@@ -14,8 +14,6 @@ from config.settings import Settings
 from tasks import transport
 
 ORCHESTRATE = "orchestrate"
-PLAN = "builds.plan"
-DISPATCH = "builds.dispatch"
 RUN = "steps.run"
 SWEEP = "maintenance.sweep"
 

@@ -14,13 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import BuildServerError, NotFound
 from app.models.database import Database
+from app.models.hints import DISPATCH, PLAN
 from app.services import dispatching, leases, planning
 from app.services.dispatching import Dispatch
 from config.logging import configure_logging, log_context
 from config.settings import load_settings
 from tasks import pulse
 from tasks.broker_watch import BrokerWatch
-from tasks.celery_app import DISPATCH, ORCHESTRATE, PLAN, RUN, SWEEP, make_celery, pool_queue
+from tasks.celery_app import ORCHESTRATE, RUN, SWEEP, make_celery, pool_queue
 from tasks.messages import is_id
 from tasks.ticker import Ticker
 from worker.process_tree import die_with_parent

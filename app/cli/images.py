@@ -6,8 +6,8 @@ from http import HTTPStatus
 
 from app.cli.client import ApiClient
 from app.cli.errors import Refused
+from app.domain.limits import SLUG_LENGTH
 
-SLUG_LENGTH = 50
 DIGEST_LENGTH = 8
 
 

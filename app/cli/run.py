@@ -17,7 +17,8 @@ from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress
 from app.cli.submit import submit
 from app.cli.wording import one_line, origin, writable
-from app.cli.workflow_file import NAME_LENGTH, read_workflow_file
+from app.cli.workflow_file import read_workflow_file
+from app.domain.limits import NAME_LENGTH
 
 
 @click.command()

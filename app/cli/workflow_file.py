@@ -4,7 +4,6 @@ Two fields are the file's own: `image` (an image reference, registered on the wa
 for `runScript`. Lists that the contract requires may be left out and are then empty.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from app.cli.field_readers import Reading, boolean, fields, integer, list_of, ma
 from app.cli.wording import writable
 from app.cli.yaml_nodes import FileFaults, compose_file
 from app.domain.graph import GraphLimits, Node, graph_faults
-from app.domain.references import POOL_PATTERN, check_cache_dir, check_env_name, check_image_url, check_workspace_path
+from app.domain.limits import MAX_RETRIES, MAX_TIMEOUT_S, NAME_LENGTH, SLUG_LENGTH
+from app.domain.references import check_cache_dir, check_env_name, check_image_url, check_pool, check_workspace_path
 from app.domain.retry import RETRYABLE
 from app.domain.vocabulary import RunIf
 from config.settings import Settings
@@ -26,24 +26,20 @@ def _check_trimmed(value: str) -> str | None:
     return None if value == value.strip() else "must not begin or end with blanks"
 
 
-def _check_pool(value: str) -> str | None:
-    return None if re.fullmatch(POOL_PATTERN, value) else "must be lower-case letters, digits and '-', at most 63"
-
-
-NAME_LENGTH = 100
+RETRIES_FIELDS = {"limit": integer(0, MAX_RETRIES), "reasons": list_of(one_of(*sorted(RETRYABLE)))}
 STEP_FIELDS = {
     "name": text(max_length=NAME_LENGTH, check=_check_trimmed),
     "image": text(check=check_image_url),
-    "imageSlug": text(max_length=50),
+    "imageSlug": text(max_length=SLUG_LENGTH),
     "dependsOn": list_of(text(check=_check_trimmed)),
     "run": text(),
     "runScript": text(),
     "env": map_of_text(check_env_name),
     "cacheDirs": list_of(text(check=check_cache_dir)),
     "outputPaths": list_of(text(check=check_workspace_path)),
-    "timeoutSeconds": integer(1, 86_400),
-    "retries": fields("retries", {"limit": integer(0, 10), "reasons": list_of(one_of(*sorted(RETRYABLE)))}, ("limit",)),
-    "pool": text(check=_check_pool),
+    "timeoutSeconds": integer(1, MAX_TIMEOUT_S),
+    "retries": fields("retries", RETRIES_FIELDS, required=("limit",)),
+    "pool": text(check=check_pool),
     "allowFailure": boolean,
     "runIf": one_of(*RunIf),
 }

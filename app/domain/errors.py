@@ -17,7 +17,7 @@ class Fault:
 
 
 class BuildServerError(Exception):
-    """Anything a use case refuses. Its text is shown to the client, so it never holds a secret."""
+    """Anything that ends a use case. What is refused is told to the client, so its text never holds a secret."""
 
 
 class NotFound(BuildServerError):

@@ -6,10 +6,8 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.domain.limits import NAME_LENGTH, SLUG_LENGTH
 from app.models.base import ID_LENGTH, Base, UtcDateTime, new_id
-
-NAME_LENGTH = 100
-SLUG_LENGTH = 50
 
 
 class Project(Base):

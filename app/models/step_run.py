@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.engine import Settlement
+from app.domain.limits import NAME_LENGTH
 from app.domain.vocabulary import FINAL_STEP_STATUSES, AttemptStatus, Reason, RunIf, StepStatus
 from app.models.base import (
     ID_LENGTH,
@@ -33,7 +34,6 @@ from app.models.base import (
     reason_explains,
 )
 from app.models.build import belongs_to_build
-from app.models.project import NAME_LENGTH
 
 FINAL_ATTEMPT_STATUSES = frozenset(AttemptStatus) - {AttemptStatus.RUNNING}
 
@@ -128,8 +128,8 @@ class StepEdge(Base):
 class Attempt(Base):
     """One try of a step run, from its claim on. At most one of a step run is live, and a final one never changes.
 
+    `claim_key` tells a claim that is repeated, its answer having been lost, from a second one by the same runner.
     `deadline_at` is when the step's time limit is over, a grace for the runner's own report included;
-    `claim_key` tells a claim that is repeated, its answer having been lost, from a second one by the same runner;
     `lease_expires_at` is when the runner counts as lost. Both are by the database's clock.
     """
 

@@ -63,7 +63,7 @@ TEXTS = (
 
 def hostile(rng: random.Random, longest: int, forbidden: str = "") -> str:
     """A string of at most `longest` characters that breaks out of any quoting it was not meant for."""
-    parts = [rng.choice(pool) for pool in (BREAKS, COMMANDS, BREAKS, TEXTS, BREAKS, COMMANDS, TEXTS)]
+    parts = [rng.choice(pool) for pool in (BREAKS, COMMANDS, BREAKS, TEXTS, BREAKS, COMMANDS, TEXTS, BREAKS)]
     if longest > 1_000 and rng.random() < 0.05:
         parts.append("'" * longest)
     text = "".join(parts).translate({ord(character): None for character in forbidden})

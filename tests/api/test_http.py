@@ -1,7 +1,10 @@
 """What holds for every request: its id, its line in the log, HEAD and OPTIONS, and paths with a slash at the end."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from tests.api.rows import all_rows
 from tests.api.world import World
@@ -45,10 +48,17 @@ def test_a_write_leaves_a_line_in_the_log_with_its_id_and_no_query(
     assert line["took_ms"] >= 0
 
 
-def test_reads_and_heartbeats_leave_the_log_alone(world: World, logged: Callable[[], list[dict[str, Any]]]) -> None:
+@pytest.mark.parametrize(("level", "levels"), [(logging.INFO, []), (logging.DEBUG, ["debug"] * 4)])
+def test_reads_and_what_a_running_step_sends_are_logged_for_debugging_only(
+    world: World, logged: Callable[[], list[dict[str, Any]]], level: int, levels: list[str]
+) -> None:
+    logging.getLogger().setLevel(level)
+    running = f"/api/runner/{world.steps['a']}"
     world.client.get("/api/docker-images")
-    world.client.post(f"/api/runner/{world.steps['a']}/heartbeat", {"runner": "one", "attempt": 1})
-    assert [line for line in logged() if line["event"] == "request"] == []
+    world.client.send("HEAD", "/healthz")
+    world.client.post(f"{running}/heartbeat", {"runner": "one", "attempt": 1})
+    world.client.send("PUT", f"{running}/log?attempt=1&offset=0", b"x")
+    assert [line["level"] for line in logged() if line["event"] == "request"] == levels
 
 
 def test_a_line_break_in_a_path_begins_no_line_of_the_log(

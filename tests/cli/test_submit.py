@@ -7,9 +7,10 @@ import pytest
 from app.cli.client import ApiClient
 from app.cli.errors import Refused
 from app.cli.git_source import Source
-from app.cli.images import SLUG_LENGTH, distinct_slug, plain_slug, register_images
+from app.cli.images import distinct_slug, plain_slug, register_images
 from app.cli.submit import submit
 from app.cli.workflow_file import WorkflowFile
+from app.domain.limits import SLUG_LENGTH
 from tests.cli.conftest import Script
 
 STEP = {"name": "a", "runScript": "true", "image": "alpine:3.20", "dependsOn": [], "cacheDirs": [], "outputPaths": []}

@@ -41,12 +41,18 @@ NO_REPOSITORIES = [
     "./here",
     "-u",
     "--upload-pack=id",
+    "file:/etc",
+    "file://host/etc",
     "https://-oProxyCommand=id/a",
+    "https://-host/a",
+    "ssh://git@-host/a",
+    "ssh://-git@host/a",
     "ssh://-oProxyCommand=id@host/a",
     "ssh://git@-oProxyCommand=id/a",
     "git@-host:a",
     "-git@host:a",
     "git@host:-oProxyCommand=id",
+    "git@host:-u",
     "https://",
     "https:///a",
     "https://host/a b",
@@ -60,6 +66,8 @@ NO_REPOSITORIES = [
     "https://host/" + "a" * 2_000,
 ]
 IMAGES = ["alpine", "alpine:3.20", "registry.example:5000/a/b@sha256:" + "a" * 64, "docker://alpine:3.20", "a__b/c-d"]
+# No URI begins with a digit, so that these are taken as references or not at all.
+IMAGES += ["0ad:1.2", "127.0.0.1:5000/a/b:x", "0ad@sha256:" + "a" * 64]
 NO_IMAGES = [
     "",
     "-alpine",
@@ -70,6 +78,10 @@ NO_IMAGES = [
     "/alpine",
     "a@sha256:12",
     "a" * 2_001,
+    "0ad:",
+    "0ad:-x",
+    "0ad@sha256:12",
+    "-a:b",
 ]
 BRANCHES = ["main", "feature/x", "a.b", "ünïcode", "x@y", "-".join("ab"), "HEAD"]
 NO_BRANCHES = [
@@ -162,6 +174,10 @@ def test_a_pool_is_a_short_plain_name() -> None:
 def test_a_variable_that_bash_keeps_for_itself_is_refused() -> None:
     for name in BASH_S_OWN_VARIABLES:
         assert check_env_name(name)
+
+
+def test_a_variable_has_a_name_that_bash_can_assign() -> None:
+    assert [check_env_name(name) for name in ("A", "a1", "_A", "__")] == [None] * 4
     for wrong in ("", "1A", "A B", "A=B", "A\n", "Ä", "A-B"):
         assert check_env_name(wrong)
 

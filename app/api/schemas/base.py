@@ -7,10 +7,14 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, validate
 
 from app.api.errors import MAX_FAULTS
+from app.domain.limits import MAX_INTEGER
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Check = Callable[[str], str | None]
+
+ATTEMPT = validate.Range(min=1, max=MAX_INTEGER)
+"""The number of an attempt."""
 
 
 class BaseSchema(Schema):
@@ -140,8 +144,7 @@ def page_query(default_limit: int) -> type[Schema]:
             "offset": QueryInteger(
                 load_default=0, validate=validate.Range(min=0), metadata={"description": "How many to pass over"}
             ),
-        },
-        name=f"PageOf{default_limit}",
+        }
     )
 
 

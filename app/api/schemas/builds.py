@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, post_dump, validate
 
-from app.api.schemas.base import BaseSchema, QueryInteger, Text, identifier, instant, pagination, shown
+from app.api.schemas.base import ATTEMPT, BaseSchema, QueryInteger, Text, identifier, instant, pagination, shown
 from app.domain.definition import StepDefinition
 from app.domain.references import COMMIT_PATTERN, REPOSITORY_PATTERN, check_branch, check_commit_hash
 from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus, Word
@@ -150,6 +150,6 @@ class LogQuery(BaseSchema):
     """Which attempt's log."""
 
     attempt = QueryInteger(
-        validate=validate.Range(min=1, max=2**31 - 1),
+        validate=ATTEMPT,
         metadata={"description": "The attempt's number; the newest that started where it is left out"},
     )

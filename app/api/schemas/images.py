@@ -3,6 +3,7 @@
 from marshmallow import validate
 
 from app.api.schemas.base import BaseSchema, QueryBoolean, Text, TrueFalse, identifier, instant
+from app.domain.limits import SLUG_LENGTH
 from app.domain.references import check_image_url
 
 
@@ -13,7 +14,7 @@ class DockerImageSchema(BaseSchema):
     slug = Text(
         required=True,
         trim=True,
-        validate=validate.Length(min=1, max=50),
+        validate=validate.Length(min=1, max=SLUG_LENGTH),
         metadata={"description": "The name steps use for the image; unique on this server", "example": "python"},
     )
     image_url = Text(

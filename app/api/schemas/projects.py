@@ -3,8 +3,9 @@
 from marshmallow import validate
 
 from app.api.schemas.base import BaseSchema, Text, identifier, instant
+from app.domain.limits import NAME_LENGTH
 
-NAME = validate.Length(min=1, max=100)
+NAME = validate.Length(min=1, max=NAME_LENGTH)
 
 
 class ProjectSchema(BaseSchema):

@@ -2,13 +2,12 @@
 
 from marshmallow import fields, validate
 
-from app.api.schemas.base import BaseSchema, Items, QueryInteger, Text, TrueFalse, Whole
+from app.api.schemas.base import ATTEMPT, BaseSchema, Items, QueryInteger, Text, TrueFalse, Whole
+from app.domain.limits import MAX_INTEGER
 from app.domain.script import ScriptPart
 from app.domain.vocabulary import Reason
 
-MAX_INTEGER = 2**31 - 1
 REPORTED_REASONS = (Reason.EXIT, Reason.TIMEOUT, Reason.LOST, Reason.CONFIG)
-ATTEMPT = validate.Range(min=1, max=MAX_INTEGER)
 RUNNER = validate.Length(min=1, max=200)
 
 

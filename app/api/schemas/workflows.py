@@ -6,6 +6,7 @@ from marshmallow import fields, post_load, validate
 
 from app.api.schemas.base import BaseSchema, Items, Text, TrueFalse, Whole, camel_case, identifier, instant, shown
 from app.api.schemas.projects import NAME
+from app.domain.limits import MAX_RETRIES, MAX_TIMEOUT_S
 from app.domain.references import (
     ENV_NAME_PATTERN,
     POOL_PATTERN,
@@ -16,9 +17,6 @@ from app.domain.references import (
 )
 from app.domain.retry import RETRYABLE
 from app.domain.vocabulary import RunIf
-
-MAX_TIMEOUT_S = 86_400
-MAX_RETRIES = 10
 
 
 class RetriesSchema(BaseSchema):

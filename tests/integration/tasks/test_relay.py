@@ -105,5 +105,6 @@ def test_a_ticker_goes_on_ticking_while_the_broker_is_away(system: System) -> No
         eventually(lambda: len(tries) > 3)
         system.broker.start()
         eventually(lambda: system.queued("orchestrate"))
+        eventually(lambda: len(lines) > 1)  # a message is queued before its sender says so
         ticker.stop()
     assert [line["event"] for line in lines][:2] == [UNREACHABLE, BACK]
