@@ -4,10 +4,11 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, g, jsonify, request
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as NoPath
 
 from app.domain.errors import BuildServerError, Conflict, Fault, Invalid, NotFound
 from app.models.database import is_transient
@@ -61,11 +62,20 @@ def _faults(error: BuildServerError) -> tuple[Fault, ...]:
 def _http(error: HTTPException) -> Response:
     """werkzeug's own errors keep their status and headers (405 says what is allowed), in the contract's shape."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    response = answer(status, error.description or HTTPStatus(status).phrase)
+    response = answer(status, _http_message(error, status))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
     return response
+
+
+def _http_message(error: HTTPException, status: int) -> str:
+    """Our own words where werkzeug's speak to a person before a browser."""
+    if isinstance(error, NoPath):
+        return f"there is nothing at {request.path}; /openapi.json lists what there is"
+    if isinstance(error, MethodNotAllowed):
+        return f"{request.method} is not possible at {request.path}; possible: {', '.join(error.valid_methods or ())}"
+    return error.description or HTTPStatus(status).phrase
 
 
 def _database(error: DBAPIError) -> Response:

@@ -99,11 +99,11 @@ class ApiClient:
 
     def build(self, build_id: str) -> Build:
         """The build with its step runs, in the workflow's order."""
-        return self._get(f"/api/builds/{_part(build_id)}", Build.from_json)
+        return self._of_build(build_id, Build.from_json)
 
     def build_json(self, build_id: str) -> Json:
         """The same as the server sent it, for `--json`."""
-        return self._get(f"/api/builds/{_part(build_id)}", whole_build)
+        return self._of_build(build_id, whole_build)
 
     def attempts(self, step_id: str) -> list[Attempt]:
         """Every try of the step run so far, oldest first."""
@@ -130,6 +130,15 @@ class ApiClient:
             return answer.status == HTTPStatus.OK and json.loads(answer.data)["status"] == "ready"
         except (HTTPError, ValueError, LookupError, TypeError):
             return False
+
+    def _of_build(self, build_id: str, read: Callable[[Any], T]) -> T:
+        try:
+            return self._get(f"/api/builds/{_part(build_id)}", read)
+        except Refused as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            here = without_credentials(self.server_url)
+            raise Refused(error.status, f"no build {build_id!r} at {here}; `buildserver builds` lists them") from error
 
     def _get(self, path: str, read: Callable[[Any], T], **query: str | int) -> T:
         target = f"{path}?{urlencode(query)}" if query else path

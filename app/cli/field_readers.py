@@ -31,6 +31,10 @@ class Reading:
     def visit(self, node: yaml.Node, path: str) -> None:
         self._places[path] = (node.start_mark.line + 1, node.start_mark.column + 1)
 
+    def has(self, path: str) -> bool:
+        """Whether the document has something there, be it at fault or not."""
+        return path in self._places
+
     def fault(self, node: yaml.Node, path: str, message: str) -> None:
         self.visit(node, path)
         self.fault_at(path, message)

@@ -52,7 +52,7 @@ def _local(top: Path, branch: str | None, commit: str | None) -> Source:
     wanted = commit or branch or "HEAD"
     found = _git(top, "log", "-1", "--format=%H%x00%s%x00%an", "--end-of-options", wanted, "--")
     if found is None:
-        raise UsageFault(f"{top}: git finds no commit for {wanted!r}")
+        raise UsageFault(f"{top}: {_why_no_commit(wanted, branch if commit is None else None)}")
     commit_hash, message, author = found.split("\0")
     on_branch = branch or (_git(top, "symbolic-ref", "--short", "-q", "HEAD") if commit is None else None)
     known = {
@@ -64,6 +64,12 @@ def _local(top: Path, branch: str | None, commit: str | None) -> Source:
     }
     uncommitted = wanted == "HEAD" and bool(_git(top, "status", "--porcelain", "--untracked-files=no"))
     return Source(top.name.removesuffix(".git"), _given(known), uncommitted)
+
+
+def _why_no_commit(wanted: str, branch: str | None) -> str:
+    if branch is not None:
+        return f"there is no branch {branch!r}"
+    return "the repository has no commit yet" if wanted == "HEAD" else f"git finds no commit for {wanted!r}"
 
 
 def _require_nothing_asked(repo: str | None, branch: str | None, commit: str | None) -> None:

@@ -1,7 +1,10 @@
 """The end of a build at the terminal: the log of what failed, how to see all of it, and the outcome last."""
 
 import shlex
+import shutil
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -13,6 +16,7 @@ from app.cli.options import print_line
 from app.cli.wording import duration, one_line, printable
 from app.domain.vocabulary import BuildStatus, StepStatus
 
+COMMAND = "buildserver"
 TAIL_LINES = 20
 LOGS_SHOWN = 3  # the first failures; the others usually follow from them
 
@@ -47,7 +51,15 @@ def print_log_tail(console: Console, client: ApiClient, build: Build, step: Step
 def command_line(client: ApiClient, default_server: str, *arguments: str) -> str:
     """A `buildserver` command to copy, with --server where the default would ask another one."""
     server = [] if client.server_url == default_server.rstrip("/") else ["--server", client.server_url]
-    return shlex.join(["buildserver", *(one_line(argument) for argument in arguments), *server])
+    return shlex.join([program(), *(one_line(argument) for argument in arguments), *server])
+
+
+def program() -> str:
+    """`buildserver` where a shell finds this one under that name, else the path that it was called by."""
+    called = Path(sys.argv[0])
+    on_path = shutil.which(called.name)
+    is_found = on_path is not None and Path(on_path).resolve() == called.resolve()
+    return COMMAND if is_found or called.name != COMMAND else str(called)
 
 
 def counts(build: Build) -> str:

@@ -55,9 +55,17 @@ def run(
 def print_heading(out: Console, build: Build, title: str, source: Source | None) -> None:
     print_line(out, *heading(one_line(title), origin(build)))
     print_line(out, Text(f"build {build.id}", style="dim"))
-    if source and source.uncommitted:
-        note = "uncommitted changes are not part of the build: it is made from the commit"
+    if note := _note(source):
         out.print(Text(note, style="yellow"), soft_wrap=True)
+
+
+def _note(source: Source | None) -> str:
+    """What a person may not expect of where the build comes from."""
+    if source is None:
+        return "no git repository here: the steps start in empty folders; --repo names one to build"
+    if source.uncommitted:
+        return "uncommitted changes are not part of the build: it is made from the commit"
+    return ""
 
 
 def watch(out: Console, client: ApiClient, build: Build, default_server: str, as_json: bool = False) -> ExitStatus:

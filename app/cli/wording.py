@@ -88,7 +88,9 @@ def age(moment: datetime, now: datetime) -> str:
 
 def why(step: StepRun) -> str:
     """What the status alone does not say of a step run; empty where there is nothing to add."""
-    words = f"exit {step.exit_code}" if step.exit_code else REASON_WORDS.get(step.reason, one_line(step.reason or ""))
+    words = REASON_WORDS.get(step.reason or "", one_line(step.reason or ""))
+    if step.exit_code and step.reason in (None, Reason.EXIT):
+        words = f"exit {step.exit_code}"
     tries = f"attempt {step.attempt}" if step.attempt > 1 else ""
     return ", ".join(part for part in (words, tries) if part)
 

@@ -92,7 +92,7 @@ def _step(reading: Reading, written: dict[str, Any] | None, path: str) -> dict[s
     step: dict[str, Any] = {"dependsOn": [], "cacheDirs": [], "outputPaths": [], **written}
     if "run" in step:
         step["runScript"] = step.pop("run")
-    if "runScript" not in step:
+    if "runScript" not in step and not reading.has(f"{path}.run") and not reading.has(f"{path}.runScript"):
         reading.fault_at(f"{path}.run", "is missing; a step needs it")
     if "imageSlug" not in step:
         step.setdefault("image", DEFAULT_IMAGE)

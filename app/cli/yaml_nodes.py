@@ -15,6 +15,12 @@ from app.cli.errors import UsageFault
 
 SIZE_LIMIT_BYTES = 1024 * 1024  # the server takes no larger request body
 DEPTH_LIMIT = 64  # composing is recursive; a workflow needs five
+ADVICE = {
+    "mapping values are not allowed here": "put text that holds ': ' in quotes, or below `|`",
+    "expected <block end>": "indent it as the lines that it belongs to",
+    "character '\\t'": "indent with blanks, not with tabs",
+}
+"""What a person should do about the parser's most common complaints, by words of theirs."""
 
 
 @dataclass(frozen=True, order=True)
@@ -94,4 +100,6 @@ def _read_text(path: Path) -> str:
 def _syntax_fault(error: yaml.MarkedYAMLError) -> FileFault:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return FileFault(line, column, "", f"not valid YAML: {error.problem or error.context}")
+    problem = error.problem or error.context or "it cannot be read"
+    hint = next((f"; {advice}" for sign, advice in ADVICE.items() if sign in problem), "")
+    return FileFault(line, column, "", f"not valid YAML: {problem}{hint}")

@@ -97,7 +97,10 @@ def check_workspace_path(value: str) -> str | None:
 
 def check_cache_dir(value: str) -> str | None:
     """A directory of the workspace, or one below the step's home: `~/…`."""
-    return check_workspace_path(value.removeprefix("~/"))
+    inside = value.removeprefix("~/")
+    if inside.startswith(("/", "~", "-")):
+        return "must be relative to the workspace, or begin with '~/'"
+    return check_workspace_path(inside)
 
 
 def check_env_name(value: str) -> str | None:

@@ -64,6 +64,8 @@ exit 0
 # git's own words are shown, without the user and password that the URL may hold: git leaves the end of some.
 CHECKOUT = """\
 fail() { say "checkout failed: $*"; exit 1; }
+found=(* .[!.]*)
+[ ! -e "${found[0]}" ] && [ ! -e "${found[1]}" ] || fail "this folder is not empty; run the program in one that is"
 command -v git >/dev/null || fail "there is no git on this machine"
 export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ADVICE=0
 login=

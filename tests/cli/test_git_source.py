@@ -71,7 +71,7 @@ def test_a_source_that_cannot_be_is_refused(
 
 @pytest.mark.parametrize("branch", ["gone", "--output=stolen"])
 def test_a_branch_that_git_does_not_know_is_refused(repository: Path, branch: str) -> None:
-    with pytest.raises(UsageFault, match="git finds no commit for"):
+    with pytest.raises(UsageFault, match="there is no branch"):
         find_source(str(repository), branch, None, repository)
     assert not (repository / "stolen").exists()
 

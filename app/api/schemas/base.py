@@ -9,6 +9,16 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_dump, val
 from app.api.errors import MAX_FAULTS
 from app.domain.limits import MAX_INTEGER
 
+IN_OUR_WORDS = {"required": "is missing", "null": "must not be null"}
+KINDS = (
+    (fields.Integer, "must be a whole number"),
+    (fields.Boolean, "must be true or false"),
+    (fields.String, "must be text"),
+    (fields.List, "must be a list"),
+    (fields.Mapping, "must be an object"),
+)
+"""What is said of a value that is no such thing at all, by the kind of its field."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Check = Callable[[str], str | None]
@@ -25,6 +35,7 @@ class BaseSchema(Schema):
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         field_obj.data_key = camel_case(field_obj.data_key or field_name)
+        field_obj.error_messages = {**field_obj.error_messages, **in_our_words(field_obj)}
 
     @post_dump
     def drop_unset(self, dumped: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
@@ -151,6 +162,12 @@ def page_query(default_limit: int) -> type[Schema]:
 def shown(description: str, **metadata: Any) -> fields.String:
     """A field that shows a text."""
     return fields.String(dump_only=True, metadata={"description": description, **metadata})
+
+
+def in_our_words(field: fields.Field[Any]) -> dict[str, str]:
+    """A field's messages, in the voice of all the others."""
+    kind = next((words for kind, words in KINDS if isinstance(field, kind)), None)
+    return {**IN_OUR_WORDS, "invalid": kind} if kind else IN_OUR_WORDS
 
 
 def identifier(of: str) -> fields.String:
