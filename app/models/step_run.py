@@ -117,7 +117,6 @@ class StepEdge(Base):
         ForeignKeyConstraint(["upstream", "build_id"], ["step_runs.id", "step_runs.build_id"]),
         ForeignKeyConstraint(["downstream", "build_id"], ["step_runs.id", "step_runs.build_id"]),
         CheckConstraint("upstream <> downstream", name="joins_two_steps"),
-        Index(None, "downstream"),
     )
 
     upstream: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True)

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 import pytest
+from sqlalchemy import select
 
-from app.services import leases, logs
+from app.models import StepEdge, StepRun
+from app.services import builds, leases, logs
+from app.services.builds import BuildRequest
 from tests.integration.plant import FAILURE, SUCCESS, Ids, Plant, Steps
 from tests.integration.statements import Work, work_of
 
@@ -103,3 +107,17 @@ def test_a_failure_at_the_root_takes_a_few_statements_for_each_batch_it_skips(
     assert plant.row(ids).status == "FAILED"
     assert set(plant.statuses(ids).values()) == {"FAILED", "SKIPPED"}
     assert work.statements < 60
+
+
+def test_a_build_takes_few_statements_however_many_edges_it_has(plant: Plant) -> None:
+    """100 steps that need all of 101 others: 10,100 edges, which are sent by the ten thousand."""
+    above, below = [f"a{number}" for number in range(101)], [f"b{number}" for number in range(100)]
+    workflow = plant.workflow({**dict.fromkeys(above, ()), **dict.fromkeys(below, tuple(above))})
+    create = partial(plant.database.transact, builds.create, plant.project, BuildRequest(workflow))
+    assert work_of(plant.database, create).statements < 20
+    query = select(StepEdge.upstream, StepEdge.downstream)
+    edges = plant.database.read(lambda session: [tuple(row) for row in session.execute(query)])
+    runs = select(StepRun.id, StepRun.name)
+    names = plant.database.read(lambda session: {run.id: run.name for run in session.execute(runs)})
+    joined = [(names[upstream], names[downstream]) for upstream, downstream in edges]
+    assert sorted(joined) == sorted(product(above, below))

@@ -7,7 +7,8 @@ import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.engine import Advance, Region, Settlement, Waiting, advance, may_run, settlement_of, start
+from app.domain.engine import Advance, Region, Settlement, Waiting, advance, finish, may_run, settlement_of, start
+from app.domain.transitions import BuildEvent
 from app.domain.vocabulary import Reason, RunIf, StepStatus
 
 RAN, SKIPPED = "ran", "skipped"
@@ -155,3 +156,7 @@ def test_a_condition_that_does_not_hold_leaves_out_what_depends_on_it() -> None:
         "cleanup": "condition",
         "after cleanup": "condition",
     }
+
+
+def test_a_build_fails_when_something_recorded_why_and_passes_otherwise() -> None:
+    assert (finish(None), finish(Reason.EXIT)) == (BuildEvent.PASS, BuildEvent.FAIL)

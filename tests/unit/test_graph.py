@@ -89,3 +89,9 @@ def needs(shape: str, i: int) -> Iterable[int]:
 def test_a_graph_over_the_limits_is_refused_before_it_is_looked_at() -> None:
     (fault,) = graph_faults([Node("a", ["b"]), Node("b", ["a"])], GraphLimits(max_steps=1, max_edges=2))
     assert fault.code == "too_many_steps"
+
+
+@pytest.mark.parametrize(("max_edges", "codes"), [(2, []), (1, ["too_many_dependencies"])])
+def test_every_name_in_every_list_of_dependencies_counts(max_edges: int, codes: list[str]) -> None:
+    found = graph_faults([Node("a", []), Node("b", ["a", "a"])], GraphLimits(2, max_edges))
+    assert [fault.code for fault in found] == codes

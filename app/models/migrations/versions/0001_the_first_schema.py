@@ -147,7 +147,6 @@ def create_step_runs() -> None:
         reference("step_edges", "step_runs", downstream="id", build_id="build_id"),
         check("step_edges", "joins_two_steps", "upstream <> downstream"),
     )
-    op.create_index("ix_step_edges_downstream", "step_edges", ["downstream"])
 
 
 def create_attempts() -> None:
