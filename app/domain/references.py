@@ -67,11 +67,10 @@ def check_branch(value: str) -> str | None:
     """git's own rules for ref names (`git help check-ref-format`), and nothing that looks like an option."""
     parts = value.split("/")
     wrong = (
-        not value
-        or len(value) > MAX_REFERENCE_LENGTH
+        len(value) > MAX_REFERENCE_LENGTH
         or value == "@"
         or value.startswith("-")
-        or value.endswith((".", "/"))
+        or value.endswith(".")
         or bool(_REF_FORBIDDEN.search(value))
         or any(part == "" or part.startswith(".") or part.endswith(".lock") for part in parts)
     )

@@ -29,11 +29,16 @@ class Read(fields.Field[int]):
         return int(value)
 
 
+def wrong_items(error: ValidationError) -> list[Any]:
+    """Their indexes, which are numbers whatever marshmallow's types say."""
+    return list(error.messages_dict)
+
+
 def test_a_list_is_read_until_as_many_items_are_wrong_as_an_answer_names() -> None:
     items = Items(Read())
     with pytest.raises(ValidationError) as refusal:
         items.deserialize(list(range(MANY)))
-    assert [*map(int, refusal.value.messages_dict)] == list(range(1, 2 * MAX_FAULTS, 2))
+    assert wrong_items(refusal.value) == list(range(1, 2 * MAX_FAULTS, 2))
     assert isinstance(items.inner, Read)
     assert items.inner.asked == 2 * MAX_FAULTS
 
@@ -48,7 +53,7 @@ def test_every_list_of_a_request_is_read_so(schema: type[BaseSchema]) -> None:
 def test_a_list_with_fewer_wrong_items_names_every_one_of_them() -> None:
     with pytest.raises(ValidationError) as refusal:
         Items(Read()).deserialize([2, 3, 4, 5, 6])
-    assert [*map(int, refusal.value.messages_dict)] == [1, 3]
+    assert wrong_items(refusal.value) == [1, 3]
 
 
 def test_a_list_without_wrong_items_is_read_whole_and_in_order() -> None:

@@ -58,6 +58,7 @@ NO_REPOSITORIES = [
     "https://host/a b",
     "https://host/a\n",
     "git@host:a\n",
+    "file:///a\n",
     "https://host/\x1b[31m",
     "https://host/%zz",
     "https://hóst/a",
@@ -73,6 +74,7 @@ NO_IMAGES = [
     "-alpine",
     "alpine\n",
     "docker://alpine\n",
+    "docker://al pine",
     "al pine",
     "alpine:",
     "/alpine",
@@ -101,7 +103,7 @@ NO_BRANCHES = [
 ]
 NO_BRANCHES += ["@", "a@{b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "a.", "a\x7f", "a" * 2_001]
 PATHS = ["dist", "dist/*.whl", "a b", "..a", "a..b/c"]
-NO_PATHS = ["", "/etc", "~/x", "..", "a/../b", "-rf", "a\nb", "a\0", "x" * 2_001]
+NO_PATHS = ["", "/etc", "~/x", "..", "a/../b", "-rf", "a\nb", "a\0", "a\x7f", "x" * 2_001]
 
 
 @pytest.mark.parametrize("url", REPOSITORIES)
