@@ -54,8 +54,8 @@ def swept(system: System, processes: str) -> Program:
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_an_orchestrator_killed_in_the_middle_is_followed_by_the_next_one(system: System, processes: str) -> None:
-    build = system.build()
     first = swept(system, processes)
+    build = system.build()  # after the sweep, which would plan it on a machine that takes its time to start
     with locked(system, build):
         system.celery.send_task("builds.plan", (build,))
         first.wait_line("planning")
@@ -81,8 +81,8 @@ def test_no_child_of_a_killed_orchestrator_stays(system: System) -> None:
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_an_orchestrator_asked_to_end_finishes_what_it_began(system: System, processes: str) -> None:
-    build = system.build()
     orchestrator = swept(system, processes)
+    build = system.build()
     with locked(system, build):
         system.celery.send_task("builds.plan", (build,))
         orchestrator.wait_line("planning")
