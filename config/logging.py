@@ -24,7 +24,7 @@ SHARED: tuple[Processor, ...] = (
 )
 
 LEVELS = {
-    "alembic.runtime.migration": logging.WARNING,  # says two lines whenever the schema's revision is read
+    "alembic": logging.WARNING,  # tells of its plugins at every start, and whenever the schema's revision is read
     "celery.worker.strategy": logging.WARNING,  # says that a task was received, with nothing of what it is about,
     "celery.app.trace": logging.WARNING,  # and that it succeeded: every few seconds, for the sweep alone
     "celery.apps.worker": logging.INFO,  # says when a worker is ready, and `up` waits for that whatever the level

@@ -30,8 +30,11 @@ def environment(service: str) -> dict[str, str]:
 
 
 def after(option: str, service: str) -> str:
-    command: list[str] = SERVICES[service]["command"]
-    return command[command.index(option) + 1]
+    return after_in(SERVICES[service]["command"], option)
+
+
+def after_in(words: list[str], option: str) -> str:
+    return words[words.index(option) + 1]
 
 
 def test_every_role_has_a_service() -> None:
@@ -127,6 +130,15 @@ def test_a_service_starts_after_what_it_needs_is_fit_to_use(service: str) -> Non
         waits_for_end = needed == "migrate"
         assert start["condition"] == ("service_completed_successfully" if waits_for_end else "service_healthy")
         assert waits_for_end or "test" in SERVICES[needed]["healthcheck"]
+
+
+def test_postgresql_is_well_once_it_listens_to_others() -> None:
+    """While a new volume is set up a server runs that is reached by its socket only; migrations would fail on it."""
+    assert after_in(SERVICES["postgres"]["healthcheck"]["test"], "--host") == "127.0.0.1"
+
+
+def test_a_migration_that_fails_is_told_of_and_not_tried_for_ever() -> None:
+    assert SERVICES["migrate"]["restart"] == "no"
 
 
 @pytest.mark.parametrize("service", sorted(set(SERVICES) - {"migrate"}))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -57,6 +58,20 @@ def test_builds_are_accepted_while_the_broker_is_away_and_planned_once_it_is_bac
     assert warnings(api) == 1
 
 
+def test_many_requests_are_answered_by_few_threads_while_the_broker_is_frozen(system: System) -> None:
+    """One that waited for the broker would keep its thread from the others until their clients give up."""
+    api = system.api(BUILDSERVER_API_THREADS="4")
+    project, workflow_id = workflow(system)
+    system.broker.freeze()
+    with ThreadPoolExecutor(16) as clients:
+        path, body = f"projects/{project}/builds", {"workflowId": workflow_id}
+        posted = list(clients.map(lambda _: post(system, path, body)["id"], range(48)))
+        alive = urllib3.request("GET", f"http://127.0.0.1:{system.port}/healthz", retries=False, timeout=10.0)
+    assert (alive.status, len(set(posted))) == (200, 48)
+    assert {tuple(system.statuses(build)) for build in posted} == {("PENDING", "PENDING")}
+    eventually(lambda: warnings(api) == 1, describe=lambda: api.text)
+
+
 def bring_back(system: System, lose: Loss) -> None:
     if lose is RedisServer.stop:
         system.broker.start()
@@ -85,7 +100,7 @@ def test_a_broker_that_forgets_everything_loses_no_step(system: System) -> None:
 
 
 def test_a_full_broker_is_one_line_and_the_work_is_sent_once_there_is_room(system: System) -> None:
-    """Only entries of other programs fill it; those are what an operator would remove."""
+    """It has room again without anything of ours having been removed; what was refused is found in the rows."""
     api = system.api()
     project, workflow_id = workflow(system)
     with redis.Redis.from_url(system.broker.url) as client:

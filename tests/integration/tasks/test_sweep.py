@@ -1,6 +1,7 @@
 """What no message brings, the sweep finds in the rows."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -11,6 +12,7 @@ from app.models.clock import database_now
 from app.services import leases, planning
 from app.services.leases import Claimant, LeaseTimes
 from tests.integration.tasks.system import System
+from tests.integration.tasks.test_deaths import locked
 from tests.support.wait import eventually
 
 OFTEN = {"BUILDSERVER_SWEEP_INTERVAL_S": "0.2"}
@@ -78,3 +80,20 @@ def test_a_build_that_cannot_be_planned_keeps_no_other_waiting(system: System) -
     assert orchestrator.wait_line("the sweep cannot settle this")["build"] == broken
     eventually(lambda: system.statuses(sound)[1] == "READY" and system.step(lost).attempt == 2)
     assert system.statuses(broken) == before
+
+
+def test_sweeps_that_nobody_takes_are_worth_one_interval_each(system: System) -> None:
+    """The one process is stuck while its ticker goes on; a backlog of sweeps would all be done one after the other."""
+    build = system.build()
+    system.orchestrator(**OFTEN)
+    with locked(system, build):
+        system.celery.send_task("builds.plan", (build,))
+        waiting = eventually(lambda: sweeps(system))
+        ends = [datetime.fromisoformat(headers["expires"] or "9999-01-01T00:00:00+00:00") for headers in waiting]
+        assert max(ends) <= datetime.now(UTC) + timedelta(seconds=0.2)
+
+
+def sweeps(system: System) -> list[dict[str, str]]:
+    """The headers of the sweeps in the queue."""
+    headers = [json.loads(entry)["headers"] for entry in system.queued_entries("orchestrate")]
+    return [each for each in headers if each["task"] == "maintenance.sweep"]
