@@ -100,7 +100,8 @@ def as_outputs(values: Sequence[str]) -> str:
 def as_repository(values: Sequence[str], field: str) -> str:
     """All of them in one URL, and in the other field too."""
     together = "".join(values)
-    step = replace(STEP, repo_url=f"https://h/{together}", **{field: together})
+    in_field = replace(STEP, branch=together) if field == "branch" else replace(STEP, commit_hash=together)
+    step = replace(in_field, repo_url=f"https://h/{together}")
     return f"(\n{step_program(step, ScriptPart.CHECKOUT)}\n) >/dev/null"
 
 
