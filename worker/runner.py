@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 CLAIM_TRIES = 5
 CLAIM_PAUSE_S = 0.5
 """An API that restarts is back within these tries; after them the message is dropped, and the sweep sends another."""
+BEATS_PER_LEASE = 4
+"""At least: the server sets the lease, and a short one is fenced off by half."""
 SHUTDOWN_GRACE_S = 2.0
 """A runner that is asked to end gives its steps this long between SIGTERM and SIGKILL: it must be gone in 10 s."""
 
@@ -148,7 +150,7 @@ class Runner:
             lease.halt(Halt.SHUTDOWN, SHUTDOWN_GRACE_S)
         heart = Heart(self._client, claim, settings.runner_name, lease, settings.kill_grace_s)
         try:
-            with heart.beating(settings.heartbeat_s):
+            with heart.beating(min(settings.heartbeat_s, claim.lease_s / BEATS_PER_LEASE)):
                 yield lease
         finally:
             with self._changed:

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -101,8 +100,8 @@ def as_outputs(values: Sequence[str]) -> str:
 def as_repository(values: Sequence[str], field: str) -> str:
     """All of them in one URL, and in the other field too."""
     together = "".join(values)
-    fields: dict[str, Any] = {"repo_url": f"https://h/{together}", field: together}
-    step = replace(STEP, **fields)
+    in_field = replace(STEP, branch=together) if field == "branch" else replace(STEP, commit_hash=together)
+    step = replace(in_field, repo_url=f"https://h/{together}")
     return f"(\n{step_program(step, ScriptPart.CHECKOUT)}\n) >/dev/null"
 
 

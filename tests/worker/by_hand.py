@@ -21,6 +21,8 @@ class ByHand:
             "PATH": os.environ["PATH"],
             "BUILDSERVER_DATA_DIR": str(folder),
             "BUILDSERVER_KILL_GRACE_S": "0.2",
+            "BUILDSERVER_HEARTBEAT_S": "0.2",
+            "BUILDSERVER_RUNNER_NAME": "by-test",
             "PYTHONPATH": str(ROOT),
         }
 

@@ -19,9 +19,12 @@ from worker.runner import Runner
 LEASE_S = 4.0
 SERVER_SETTINGS = {
     "BUILDSERVER_ALLOW_FILE_REPOS": "true",
-    "BUILDSERVER_LEASE_S": str(LEASE_S),
     "BUILDSERVER_HEARTBEAT_S": "1",
+    "BUILDSERVER_LOG_LIMIT_BYTES": "200 MiB",
+    "BUILDSERVER_MAX_BODY_BYTES": "8 MiB",
 }
+LONG_LEASE = pytest.mark.parametrize("lease_s", [600.0], ids=["long lease"])
+"""For what must not be the clock's doing."""
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For what the runner does: the API's own tests show that both databases answer alike."""
 
@@ -39,15 +42,18 @@ class Server:
 
     def new_step(self, script: str = "true", build: dict[str, Any] | None = None, **changes: Any) -> str:
         """The id of a READY step run, the only one of its build."""
-        steps = [{**STEP, "name": "only", "runScript": script, **changes}]
-        posted = self.client.post(f"/api/projects/{self.project}/workflows", {"name": "ci", "steps": steps})
-        assert posted.status == 201, posted.body
-        body = {"workflowId": posted.body["id"], **(build or {})}
-        made = self.client.post(f"/api/projects/{self.project}/builds", body)
-        assert made.status == 201, made.body
-        self.database.transact(planning.plan, made.body["id"])
-        identifier: str = self.client.get(f"/api/builds/{made.body['id']}").body["steps"][0]["id"]
-        return identifier
+        return self.new_steps([{"runScript": script, **changes}], build)[0]
+
+    def new_steps(self, steps: list[dict[str, Any]], build: dict[str, Any] | None = None) -> list[str]:
+        """The ids of the step runs of one build, planned."""
+        named = [{**STEP, "name": f"step {number}" if number else "only", **step} for number, step in enumerate(steps)]
+        body = {"workflowId": self._created("workflows", {"name": "ci", "steps": named}), **(build or {})}
+        build_id = self._created("builds", body)
+        self.database.transact(planning.plan, build_id)
+        return [step["id"] for step in self.client.get(f"/api/builds/{build_id}").body["steps"]]
+
+    def _created(self, what: str, body: dict[str, Any]) -> str:
+        return self.client.created(f"/api/projects/{self.project}/{what}", body)
 
     def step(self, step_id: str) -> dict[str, Any]:
         shown: dict[str, Any] = self.client.get(f"/api/steps/{step_id}").body
@@ -55,6 +61,16 @@ class Server:
 
     def status(self, step_id: str) -> str:
         return str(self.step(step_id)["status"])
+
+    def attempt(self, step_id: str) -> tuple[str, int]:
+        """The step run's status, and the number of its current attempt."""
+        shown = self.step(step_id)
+        return shown["status"], shown["attempt"]
+
+    def actions(self, action: str) -> int:
+        """How many audit entries there are of one action."""
+        entries = self.client.get("/api/audit-logs?limit=1000").body["auditLogs"]
+        return sum(entry["action"] == action for entry in entries)
 
     def log(self, step_id: str) -> bytes:
         content: bytes = self.client.get(f"/api/steps/{step_id}/log").body
@@ -72,8 +88,13 @@ def _expire_now(session: Any, step_id: str, number: int) -> None:
 
 
 @pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
-    with served(database_url, tmp_path, **SERVER_SETTINGS) as client:
+def lease_s() -> float:
+    return LEASE_S
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path, lease_s: float) -> Iterator[Server]:
+    with served(database_url, tmp_path, BUILDSERVER_LEASE_S=str(lease_s), **SERVER_SETTINGS) as client:
         client.post("/api/docker-images", {"slug": "alpine", "imageUrl": "alpine:3.20"})
         yield Server(client, client.post("/api/projects", {"accountId": "acme", "name": "rocket"}).body["id"])
 

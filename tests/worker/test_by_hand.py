@@ -93,7 +93,7 @@ def test_an_interrupted_step_goes_back_to_the_server(
 
 def test_a_step_that_the_server_gives_away_is_one_line_and_2(by_hand: ByHand, server: Server, tmp_path: Path) -> None:
     step = server.new_step(f"touch '{tmp_path}/started'; sleep 1000")
-    with by_hand.start_step(step, BUILDSERVER_HEARTBEAT_S="0.2", BUILDSERVER_RUNNER_NAME="by-test") as process:
+    with by_hand.start_step(step) as process:
         eventually((tmp_path / "started").exists)
         server.revoke(step)
         _, errors = process.communicate(timeout=30)

@@ -1,47 +1,12 @@
 """The checkout against real git repositories: exactly what was asked for, and nothing of the repository is run."""
 
-import os
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from app.domain.script import ScriptPart, StepScript, step_program
-
-IDENTITY = {
-    "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com",
-    "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.com",
-    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1",
-}  # fmt: skip
-CLEAN = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-
-
-@dataclass(frozen=True)
-class Repository:
-    """A repository with a working tree, served as a file."""
-
-    folder: Path
-
-    @property
-    def url(self) -> str:
-        return f"file://{self.folder}"
-
-    def git(self, *words: str) -> str:
-        command = ["git", "-C", str(self.folder), *words]
-        done = subprocess.run(command, env={**CLEAN, **IDENTITY}, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def commit(self, text: str) -> str:
-        (self.folder / "file").write_text(text)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", f"make it {text}")
-        return self.git("rev-parse", "HEAD")
-
-
-def make(folder: Path, *options: str) -> Repository:
-    subprocess.run(["git", "init", "--quiet", *options, str(folder)], env={**CLEAN, **IDENTITY}, check=True)
-    return Repository(folder)
+from app.domain.script import StepScript, step_program
+from tests.worker.git_repository import CLEAN, Repository, check_out, make
 
 
 @pytest.fixture
@@ -49,37 +14,6 @@ def repository(tmp_path: Path) -> Repository:
     made = make(tmp_path / "repository", "--initial-branch=trunk")
     made.commit("first")
     return made
-
-
-@dataclass(frozen=True)
-class Checkout:
-    """What became of a checkout."""
-
-    status: int
-    output: str
-    folder: Path
-
-    @property
-    def content(self) -> str:
-        return (self.folder / "file").read_text()
-
-
-def check_out(
-    folder: Path,
-    url: str,
-    commit: str | None = None,
-    branch: str | None = None,
-    allow_file: bool = True,
-    **environ: str,
-) -> Checkout:
-    folder.mkdir()
-    step = StepScript("b", "p", "s", "n", 1, "true", (), {}, url, commit, branch, allow_file)
-    program = step_program(step, ScriptPart.CHECKOUT)
-    done = subprocess.run(
-        ["bash"], input=program, cwd=folder, env={**CLEAN, **environ}, text=True, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    return Checkout(done.returncode, done.stdout, folder)
 
 
 @pytest.mark.parametrize("digits", [40, 12, 7])
@@ -180,6 +114,17 @@ def test_the_credentials_of_a_url_are_never_in_the_log(
     assert "http://127.0.0.1:9/path@x" in done.output
 
 
+def test_the_credentials_of_an_ssh_url_are_not_in_the_log_though_ssh_repeats_them(tmp_path: Path) -> None:
+    """It names whom it could not log in as, without any `://` in front of it."""
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\necho "$*: Permission denied" >&2\nexit 255\n')
+    ssh.chmod(0o755)
+    done = check_out(tmp_path / "w", "ssh://user:s3cret@host/path", branch="main", GIT_SSH=str(ssh))
+    assert done.status == 1
+    assert "host" in done.output and ": Permission denied\n" in done.output
+    assert "s3cret" not in done.output
+
+
 @pytest.mark.parametrize("url", ["ext::touch canary", "fd::0", "file:///etc", "EXT::touch canary"])
 def test_git_itself_refuses_a_protocol_that_is_not_allowed(tmp_path: Path, url: str) -> None:
     done = check_out(tmp_path / "w", url, allow_file=False)
@@ -202,8 +147,12 @@ def test_nothing_of_this_machines_git_reaches_the_checkout(repository: Repositor
     hook = template / "hooks" / "post-checkout"
     hook.write_text(f"#!/bin/sh\ntouch '{tmp_path}/canary'\n")
     hook.chmod(0o755)
+    (template / "marker").touch()
     config = tmp_path / "config"
-    config.write_text(f"[core]\n\thooksPath = {template}/hooks\n[init]\n\ttemplateDir = {template}\n")
+    config.write_text(
+        f"[core]\n\thooksPath = {template}/hooks\n[init]\n\ttemplateDir = {template}\n"
+        f'[url "{elsewhere.url}"]\n\tinsteadOf = {repository.url}\n'
+    )
     done = check_out(
         tmp_path / "w", repository.url, HOME=str(tmp_path),
         GIT_CONFIG_GLOBAL=str(config), GIT_CONFIG_SYSTEM=str(config),
@@ -213,6 +162,7 @@ def test_nothing_of_this_machines_git_reaches_the_checkout(repository: Repositor
     assert (done.status, done.content) == (0, "first"), done.output
     assert not (tmp_path / "canary").exists()
     assert not (elsewhere.folder / "file").exists()
+    assert not (done.folder / ".git" / "marker").exists()
 
 
 def test_submodules_are_not_fetched(repository: Repository, tmp_path: Path) -> None:

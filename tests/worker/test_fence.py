@@ -2,7 +2,12 @@
 
 import pytest
 
-from worker.heartbeat import FENCE_MARGIN_S, fence_at
+from worker.api import Claim
+from worker.clock import clock
+from worker.heartbeat import FENCE_MARGIN_S, Heart, fence_at
+from worker.lease import Lease
+
+LEASE_S = 30.0
 
 
 def test_the_fence_leaves_a_margin_before_the_lease_ends() -> None:
@@ -12,3 +17,24 @@ def test_the_fence_leaves_a_margin_before_the_lease_ends() -> None:
 @pytest.mark.parametrize("lease_s", [0.1, 1, FENCE_MARGIN_S])
 def test_a_lease_shorter_than_the_margin_is_used_by_half(lease_s: float) -> None:
     assert fence_at(lease_s, asked_at=100) == 100 + lease_s / 2
+
+
+class Slow:
+    """A server whose answer takes so long that a whole lease passes meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = clock()
+        monkeypatch.setattr("worker.heartbeat.clock", lambda: self.now)
+
+    def heartbeat(self, *_: object) -> float:
+        self.now += LEASE_S
+        return LEASE_S
+
+
+def test_a_heartbeat_counts_from_when_it_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease, slow = Lease(clock() + 600), Slow(monkeypatch)
+    claim = Claim("step", "build", 1, LEASE_S, 60)
+    heart = Heart(slow, claim, "by-test", lease, 0)  # type: ignore[arg-type]  # all that a heart asks of it
+    sent_at = slow.now
+    heart._beat()
+    assert lease._fence_at == fence_at(LEASE_S, sent_at)

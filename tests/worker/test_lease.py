@@ -1,15 +1,23 @@
 """An attempt over a network that fails: it ends before the server may start the next one, and not sooner."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from app.models import Attempt
+from app.models.clock import database_now
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
-from tests.worker.conftest import LEASE_S, ON_SQLITE, NewRunner, Server
-from worker.api import Unreachable
+from tests.worker.conftest import LEASE_S, LONG_LEASE, ON_SQLITE, NewRunner, Server
+from tests.worker.processes import processes_of
+from worker.api import ApiClient, Claim, Unreachable
 from worker.attempt import Outcome
 from worker.clock import clock
 from worker.runner import Runner
@@ -19,17 +27,8 @@ pytestmark = ON_SQLITE
 ENDLESS = "trap '' TERM; touch '{mark}'; setsid sleep 1000 & wait; sleep 1000"
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Processes that have their home below the work folder."""
-    mark = f"HOME={folder}".encode()
-    return [each.name for each in Path("/proc").glob("[0-9]*") if mark in _environ(each)]
-
-
-def _environ(process: Path) -> bytes:
-    try:
-        return (process / "environ").read_bytes()
-    except OSError:
-        return b""
+def _lease_expires_at(session: Session) -> datetime:
+    return session.scalars(select(Attempt.lease_expires_at)).one()
 
 
 class Running:
@@ -42,10 +41,11 @@ class Running:
         self.outcome: Future[Outcome | None] = self._slot.submit(runner.run, self.step)
         eventually((folder / "started").exists)
 
-    def lease_expires_at(self) -> object:
-        statement = "SELECT lease_expires_at FROM attempts"
-        with self.server.database.engine.begin() as connection:
-            return connection.exec_driver_sql(statement).scalar_one()
+    def lease_expires_at(self) -> datetime:
+        return self.server.database.read(_lease_expires_at)
+
+    def server_now(self) -> datetime:
+        return self.server.database.read(database_now)
 
 
 @pytest.fixture
@@ -54,6 +54,15 @@ def running(server: Server, runner: Runner, tmp_path: Path) -> Running:
 
 
 def test_heartbeats_extend_the_lease(running: Running) -> None:
+    first = running.lease_expires_at()
+    eventually(lambda: running.lease_expires_at() != first)
+    assert not running.outcome.done()
+
+
+def test_a_runner_set_to_beat_more_seldom_than_a_lease_lasts_keeps_its_attempt(
+    server: Server, new_runner: NewRunner, tmp_path: Path
+) -> None:
+    running = Running(server, new_runner(heartbeat_s=600.0), tmp_path)
     first = running.lease_expires_at()
     eventually(lambda: running.lease_expires_at() != first)
     assert not running.outcome.done()
@@ -69,6 +78,7 @@ def test_a_heartbeat_that_was_lost_is_made_up_for(running: Running, proxy: Proxy
     assert not running.outcome.done()
 
 
+@LONG_LEASE
 def test_an_attempt_that_the_server_has_given_away_is_killed_and_not_reported(
     running: Running, server: Server, tmp_path: Path
 ) -> None:
@@ -84,19 +94,28 @@ def test_a_runner_cut_off_from_the_server_ends_the_step_before_the_lease_does(
 ) -> None:
     failing(proxy)
     assert running.outcome.result(timeout=20) is None
-    eventually(lambda: processes_of(tmp_path) == [])
+    assert processes_of(tmp_path) == []
+    assert running.server_now() < running.lease_expires_at()
     assert running.server.status(running.step) == "RUNNING"
 
 
 def test_the_fence_counts_from_when_the_claim_was_asked_for(
-    server: Server, runner: Runner, monkeypatch: pytest.MonkeyPatch
+    server: Server, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server's lease runs since before its answer: one that comes too late finds the lease over."""
-    now = clock()
-    monkeypatch.setattr("worker.runner.clock", lambda: now - LEASE_S)
-    step = server.new_step("touch ran")
+    now, claim, answered = clock(), ApiClient.claim, threading.Event()
+
+    def answer_late(self: ApiClient, *arguments: Any) -> Claim:
+        answer = claim(self, *arguments)
+        answered.set()
+        return answer
+
+    monkeypatch.setattr(ApiClient, "claim", answer_late)
+    monkeypatch.setattr("worker.runner.clock", lambda: now if answered.is_set() else now - LEASE_S)
+    step = server.new_step(f"touch '{tmp_path}/ran'")
     assert runner.run(step) is None
     assert server.status(step) == "RUNNING"
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once(

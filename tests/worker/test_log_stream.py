@@ -22,12 +22,22 @@ pytestmark = ON_SQLITE
 LIMIT_BYTES = 64 << 20
 
 
+class Counting(ApiClient):
+    """The runner's own client; it says how often it has begun to send."""
+
+    tries = 0
+
+    def append_log(self, step_id: str, attempt: int, offset: int, content: bytes) -> int:
+        self.tries += 1
+        return super().append_log(step_id, attempt, offset, content)
+
+
 class Streaming:
     """The log of a claimed step, written by a test in place of a step."""
 
     def __init__(self, server: Server, proxy: Proxy, folder: Path, limit_bytes: int = LIMIT_BYTES) -> None:
         self.server, self.proxy = server, proxy
-        self.client = ApiClient(proxy.url)
+        self.client = Counting(proxy.url)
         self.claim = self.client.claim(server.new_step(), "by-test", None, "key")
         self.lease = Lease(clock() + 600)
         self.file = LogFile(folder / "log", limit_bytes)
@@ -35,6 +45,24 @@ class Streaming:
 
     def arrived(self) -> bytes:
         return self.server.log(self.claim.step_id)
+
+    def wait_for_a_try(self) -> None:
+        before = self.client.tries
+        eventually(lambda: self.client.tries > before)
+
+    def end_in_background(self, content: bytes, why: Halt | None = None) -> threading.Event:
+        """The last words of a step, and its end, which a test does not wait for; the event says that it came."""
+        done = threading.Event()
+
+        def end() -> None:
+            with self.stream:
+                self.file.write(content)
+                if why:
+                    self.lease.halt(why, 0)
+            done.set()
+
+        threading.Thread(target=end, daemon=True).start()
+        return done
 
     def wait_for(self, content: bytes) -> None:
         eventually(lambda: self.arrived() == content, describe=lambda: repr(self.arrived()[-200:]))
@@ -88,6 +116,7 @@ def test_a_server_that_was_away_gets_what_was_printed_meanwhile_once_and_in_orde
         streaming.wait_for(content[:1000])
         failing(streaming.proxy)
         streaming.file.write(content[1000:])
+        streaming.wait_for_a_try()
         assert streaming.arrived() == content[:1000]
         streaming.proxy.restore()
     assert streaming.arrived() == content
@@ -113,12 +142,14 @@ def test_a_server_that_has_less_than_was_sent_gets_it_again(streaming: Streaming
 
 
 def test_a_server_that_has_more_than_was_sent_is_believed(streaming: Streaming) -> None:
-    """Its log may be longer than ours, where somebody else added to it; the stream ends all the same."""
-    claim = streaming.claim
-    streaming.client.append_log(claim.step_id, claim.attempt, 0, b"a stranger's line\n")
+    """Its log may be longer than ours, where somebody else added to it; what we print beyond that is added."""
+    claim, strange, ours = streaming.claim, b"a stranger's line\n", b"ours\n"
+    streaming.client.append_log(claim.step_id, claim.attempt, 0, strange)
     with streaming.stream:
-        streaming.file.write(b"ours\n")
-    assert streaming.arrived() == b"a stranger's line\n"
+        streaming.file.write(ours)
+        streaming.wait_for_a_try()
+        streaming.file.write(strange)
+    assert streaming.arrived() == strange + (ours + strange)[len(strange) :]
 
 
 def test_a_log_over_its_limit_is_cut_off_once_and_says_how_the_step_ended(
@@ -136,8 +167,7 @@ def test_a_log_over_its_limit_is_cut_off_once_and_says_how_the_step_ended(
 
 def test_a_log_refused_after_the_attempt_ended_is_given_up_at_once(streaming: Streaming) -> None:
     streaming.client.complete(streaming.claim.step_id, {"status": "success", "attempt": 1})
-    with streaming.stream:
-        streaming.file.write(b"too late\n")
+    eventually(streaming.end_in_background(b"too late\n").is_set, 15, "the stream has ended")
     with pytest.raises(Refused):
         streaming.client.append_log(streaming.claim.step_id, 1, 0, b"too late\n")
     assert streaming.arrived() == b""
@@ -149,16 +179,8 @@ def test_the_end_of_an_attempt_that_was_halted_does_not_wait_for_a_server_that_i
     streaming: Streaming, why: Halt
 ) -> None:
     """With the patience of an ordinary end, this would take longer than the deadline."""
-    done = threading.Event()
-
-    def end() -> None:
-        with streaming.stream:
-            streaming.file.write(b"last words\n")
-            streaming.proxy.refuse()
-            streaming.lease.halt(why, 0)
-        done.set()
-
-    threading.Thread(target=end, daemon=True).start()
+    streaming.proxy.refuse()
+    done = streaming.end_in_background(b"last words\n", why)
     eventually(done.is_set, 15, "the stream has ended")
 
 
@@ -173,11 +195,19 @@ def test_a_server_that_never_comes_back_does_not_keep_the_outcome_for_ever(
 
 
 def test_writing_does_not_wait_for_a_server_that_hangs(streaming: Streaming) -> None:
-    content = numbered(20_000_000)
+    """A writer that waited for each chunk's answer would take longer than the deadline."""
+    content, chunk = numbered(20 * CHUNK_BYTES), CHUNK_BYTES // 4
+    written = threading.Event()
+
+    def write() -> None:
+        for start in range(0, len(content), chunk):
+            streaming.file.write(content[start : start + chunk])
+        written.set()
+
     with streaming.stream:
         streaming.proxy.delay()
-        for start in range(0, len(content), 65_536):
-            streaming.file.write(content[start : start + 65_536])
+        threading.Thread(target=write, daemon=True).start()
+        eventually(written.is_set)
         assert streaming.arrived() == b""
         streaming.proxy.restore()
     assert streaming.arrived() == content

@@ -78,6 +78,21 @@ def test_all_of_a_large_output_arrives(execution: Execution) -> None:
     assert len(execution.output) == 20_000_000
 
 
+def test_what_a_command_printed_last_arrives_though_nobody_read_it_before_its_end(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.process_executor.CHUNK_BYTES", 1_000)
+
+    def take_late(content: bytes) -> None:
+        execution.output += content
+        (execution.folder / "taken").touch()
+        eventually(lambda: execution.left() == [])
+
+    monkeypatch.setattr(execution, "take", take_late)
+    execution.run("echo first; until [ -e taken ]; do :; done; head -c 10000 /dev/zero")
+    assert execution.output == b"first\n" + bytes(10_000)
+
+
 def test_at_the_time_limit_nothing_is_left_of_a_tree_that_ignores_sigterm(execution: Execution) -> None:
     assert execution.run(STUBBORN, limit_s=1.0).cause is Cause.TIMEOUT
     assert execution.left() == []

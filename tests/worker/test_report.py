@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from app.services import leases
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker.conftest import ON_SQLITE, NewRunner, Server
@@ -104,8 +106,7 @@ def test_a_report_whose_answer_was_lost_is_sent_again_and_taken_once(
         eventually(lambda: server.status(step) == "SUCCESS")
         proxy.restore()
         assert delivered.result(timeout=20) is True
-    entries = server.client.get("/api/audit-logs").body["auditLogs"]
-    assert [entry["action"] for entry in entries].count("step.completed") == 1
+    assert server.actions("step.completed") == 1
     assert spooled(work_dir) == []
     assert server.client.post(f"/api/runner/{step}/complete", REPORT).status == 200
 
@@ -116,7 +117,12 @@ def test_a_report_that_the_server_refuses_is_dropped_and_logged(
 ) -> None:
     ended = claimed(server)
     server.client.post(f"/api/runner/{ended}/complete", {"status": "failed"})
-    assert reporter.deliver(ended if step_id == "ended" else "nobody", REPORT) is True
+    asked = ended if step_id == "ended" else "nobody"
+    with capture_logs() as lines:
+        assert reporter.deliver(asked, REPORT) is True
+    (line,) = [line for line in lines if line["event"] == "report refused"]
+    assert (line["log_level"], line["step"], line["attempt"]) == ("warning", asked, 1)
+    assert ("FAILED" if step_id == "ended" else "not found") in line["error"]
     assert spooled(work_dir) == []
     assert server.status(ended) == "FAILED"
 
@@ -205,11 +211,14 @@ def test_a_runner_killed_at_any_point_of_its_report_loses_none(
     command = [sys.executable, "-c", DYING, stage, step, "--api-url", proxy.url]
     died = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
-    new_runner()
+    next_one = new_runner()
     if stage == "while it is written":  # nothing was kept: the lease brings the next attempt
-        assert server.status(step) == "RUNNING"
-        return
+        eventually(lambda: server.database.read(leases.overdue) == [(step, 1)])
+        server.database.transact(leases.expire, step, 1)
+        assert next_one.run(step, 2) == Outcome(exit_code=0)
     eventually(lambda: server.status(step) == "SUCCESS")
+    assert server.client.get(f"/api/builds/{server.step(step)['buildId']}").body["status"] == "SUCCESS"
+    assert server.actions("step.completed") == 1
     eventually(lambda: spooled(tmp_path / "work") == [])
     eventually(lambda: not list((tmp_path / "work").glob("*-*")))
 

@@ -1,0 +1,79 @@
+"""A server that was away longer than the lease, while the step had its end: one result counts, and only one."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.support.proxy import Proxy
+from tests.support.wait import eventually
+from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
+from worker.attempt import Outcome
+from worker.runner import Runner
+
+pytestmark = [ON_SQLITE, LONG_LEASE]
+
+SCRIPT = """
+touch '{0}/started-'$STEP_ATTEMPT
+until [ -e '{0}/end-'$STEP_ATTEMPT ]; do sleep 0.05; done
+"""
+
+
+class Outage:
+    """A step whose first attempt has ended, and whose runner cannot say so; the server has given it up meanwhile."""
+
+    def __init__(self, server: Server, runner: Runner, proxy: Proxy, folder: Path) -> None:
+        self.server, self.proxy, self.folder = server, proxy, folder
+        self.step = server.new_step(SCRIPT.format(folder))
+        self.slots = ThreadPoolExecutor(2)
+        self.first = self.start(runner, 1)
+        proxy.refuse()
+        self.end(1)
+        eventually(lambda: list(folder.glob("work/reports/*.json")))
+        server.revoke(self.step)
+
+    def start(self, runner: Runner, attempt: int) -> Future[Outcome | None]:
+        outcome = self.slots.submit(runner.run, self.step, attempt)
+        eventually((self.folder / f"started-{attempt}").exists)
+        return outcome
+
+    def end(self, attempt: int) -> None:
+        (self.folder / f"end-{attempt}").touch()
+
+    def late_report(self) -> None:
+        """The server is back, and hears of the first attempt."""
+        self.proxy.restore()
+        assert self.first.result(timeout=20) == Outcome(exit_code=0)
+        eventually(lambda: not list(self.folder.glob("work/reports/*.json")))
+
+
+@pytest.fixture
+def outage(server: Server, runner: Runner, proxy: Proxy, tmp_path: Path) -> Outage:
+    return Outage(server, runner, proxy, tmp_path)
+
+
+@pytest.fixture
+def other(new_runner: NewRunner, server: Server, tmp_path: Path) -> Runner:
+    """A runner on a machine that always reaches the server."""
+    return new_runner(api_url=server.client.url, runner_name="other", work_dir=tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("late", ["before the next attempt", "during it", "after it"])
+def test_of_two_attempts_that_ended_one_result_is_taken(
+    outage: Outage, server: Server, other: Runner, late: str
+) -> None:
+    assert server.attempt(outage.step) == ("READY", 2)
+    if late == "before the next attempt":
+        outage.late_report()
+        assert server.attempt(outage.step) == ("READY", 2)
+    second = outage.start(other, 2)
+    if late == "during it":
+        outage.late_report()
+        assert server.attempt(outage.step) == ("RUNNING", 2)
+    outage.end(2)
+    assert second.result(timeout=20) == Outcome(exit_code=0)
+    if late == "after it":
+        outage.late_report()
+    assert server.attempt(outage.step) == ("SUCCESS", 2)
+    assert (server.actions("step.expired"), server.actions("step.completed")) == (1, 1)
+    assert server.client.get(f"/api/builds/{server.step(outage.step)['buildId']}").body["status"] == "SUCCESS"
