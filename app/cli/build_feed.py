@@ -14,11 +14,15 @@ PAGE = 20  # more builds than begin or end between two looks, and where it is no
 
 
 class BuildFeed:
-    """What happened to builds since it was made. A server that does not answer is asked again the next time."""
+    """What happened to builds since it was made. A server that does not answer is asked again the next time.
+
+    Where it does not answer at the very first time either, what it tells first counts as old.
+    """
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
-        self._seen = {action: self._newest(action) for action in TOLD}
+        self._seen: dict[AuditAction, str] = {}
+        self.news()
 
     def news(self) -> list[str]:
         """A line for each build that was created or finished since the last call, oldest first."""
@@ -28,16 +32,13 @@ class BuildFeed:
         except (Refused, ServerUnreachable):
             return []
 
-    def _newest(self, action: AuditAction) -> str:
-        entries = self._client.audit_entries(action, limit=1)
-        return entries[0].id if entries else ""
-
     def _unseen(self, action: AuditAction) -> list[AuditEntry]:
         """Entries after the newest one seen; ids are ordered by time."""
-        entries = [entry for entry in self._client.audit_entries(action, PAGE) if entry.id > self._seen[action]]
-        if entries:
-            self._seen[action] = entries[0].id
-        return entries
+        entries = self._client.audit_entries(action, PAGE)
+        newest = entries[0].id if entries else ""
+        seen = self._seen.setdefault(action, newest)
+        self._seen[action] = max(seen, newest)
+        return [entry for entry in entries if entry.id > seen]
 
     def _line(self, entry: AuditEntry) -> str:
         build = self._client.build(entry.build_id)

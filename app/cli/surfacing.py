@@ -28,8 +28,8 @@ LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red"}
 def watch_until_stopped(system: System, out: Console) -> None:
     """Surface what happens until Ctrl-C or SIGTERM. Raises StartupFailed if the supervisor itself ends."""
     logs = system.plan.directory.logs
-    feed = BuildFeed(ApiClient(system.plan.url))
     tails = {name: LogTail(logs / f"{name}.log") for name in (*PROGRAMS, "supervisord")}
+    feed = BuildFeed(ApiClient(system.plan.url))
     try:
         while system.alive():
             for name, tail in tails.items():

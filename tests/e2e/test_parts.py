@@ -41,6 +41,7 @@ def test_a_given_redis_that_does_not_answer_is_refused_before_anything_starts(
 
 
 def test_a_killed_redis_comes_back_and_builds_go_on(system: Running, examples: Path) -> None:
+    until(lambda: "Ctrl-C stops it" in system.output, "the terminal tells what happens from now on")
     kill_parents_first([number for number, line in system.processes().items() if "unixsocket" in line])
     assert succeeds(system, examples)
     until(lambda: "redis ended (terminated by SIGKILL; not expected)" in system.output, "the terminal tells of it")

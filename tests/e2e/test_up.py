@@ -73,6 +73,7 @@ def test_flower_lists_the_workers_and_the_tasks(system: Running, examples: Path)
 
 
 def test_a_program_that_is_killed_is_started_again(system: Running, examples: Path) -> None:
+    until(lambda: "Ctrl-C stops it" in system.output, "the terminal tells what happens from now on")
     before = {process_id for process_id, line in system.processes().items() if "gunicorn" in line}
     kill_parents_first(before)
     until(lambda: before.isdisjoint(system.processes()), "the killed programs are gone")
