@@ -23,6 +23,12 @@ HOST = matching(r"[A-Za-z0-9.:_%-]+", "a host name or an address to listen on")
 POOL = matching(r"[a-z0-9][a-z0-9-]{0,62}", "up to 63 lower-case letters, digits and hyphens")
 NAME = matching(r"[\w.:@-]{1,200}", "up to 200 letters, digits and . _ : @ -")
 PREFIX = matching(r"[\w:.-]*", "letters, digits and _ : . -")
+MAX_LOG_BYTES = 2 * 1024**3 - 1
+"""The last offset that the API takes."""
+MIN_BODY_BYTES = 512 * 1024
+"""Runners send logs in pieces of 256 KiB."""
+MAX_KILL_GRACE_S = 10
+"""The server counts an attempt as over 15 s after its time limit, and its processes must be gone by then."""
 DURATION = seconds(0.1, DAY_S)
 
 
@@ -58,14 +64,16 @@ class Settings:
     claim_deadline_s: Annotated[float, Variable("BUILDSERVER_CLAIM_DEADLINE_S", "20", DURATION)]
     sweep_interval_s: Annotated[float, Variable("BUILDSERVER_SWEEP_INTERVAL_S", "5", DURATION)]
     step_timeout_s: Annotated[int, Variable("BUILDSERVER_STEP_TIMEOUT_S", "3600", whole(1, DAY_S))]
-    kill_grace_s: Annotated[float, Variable("BUILDSERVER_KILL_GRACE_S", "10", seconds(0, 3_600))]
+    kill_grace_s: Annotated[float, Variable("BUILDSERVER_KILL_GRACE_S", "10", seconds(0, MAX_KILL_GRACE_S))]
 
-    log_limit_bytes: Annotated[int, Variable("BUILDSERVER_LOG_LIMIT_BYTES", "64 MiB", size_bytes)]
+    log_limit_bytes: Annotated[int, Variable("BUILDSERVER_LOG_LIMIT_BYTES", "64 MiB", size_bytes(most=MAX_LOG_BYTES))]
     allow_file_repos: Annotated[bool, Variable("BUILDSERVER_ALLOW_FILE_REPOS", "false", flag)]
     max_steps: Annotated[int, Variable("BUILDSERVER_MAX_STEPS", "10000", whole(1, 1_000_000))]
     max_edges: Annotated[int, Variable("BUILDSERVER_MAX_EDGES", "100000", whole(0, 100_000_000))]
-    max_body_bytes: Annotated[int, Variable("BUILDSERVER_MAX_BODY_BYTES", "1 MiB", size_bytes)]
-    max_complete_body_bytes: Annotated[int, Variable("BUILDSERVER_MAX_COMPLETE_BODY_BYTES", "8 MiB", size_bytes)]
+    max_body_bytes: Annotated[int, Variable("BUILDSERVER_MAX_BODY_BYTES", "1 MiB", size_bytes(least=MIN_BODY_BYTES))]
+    max_complete_body_bytes: Annotated[
+        int, Variable("BUILDSERVER_MAX_COMPLETE_BODY_BYTES", "8 MiB", size_bytes(least=MIN_BODY_BYTES))
+    ]
 
     log_level: Annotated[str, Variable("BUILDSERVER_LOG_LEVEL", "INFO", choice("DEBUG", "INFO", "WARNING", "ERROR"))]
     log_json: Annotated[bool, Variable("BUILDSERVER_LOG_JSON", "{not_a_terminal}", flag)]

@@ -60,12 +60,21 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
-def size_bytes(text: str) -> int:
-    """A size of at least one byte: 1048576, 1024 KiB, 1 MiB."""
-    match = re.fullmatch(r"(\d{1,15}) ?([kmg]ib)?", text, re.ASCII | re.IGNORECASE)
-    if match is None or int(match[1]) == 0:
-        raise ValueError("a size such as 1048576, 512 KiB, 64 MiB or 1 GiB")
-    return int(match[1]) * UNITS[(match[2] or "").lower()]
+def size_bytes(least: int = 1, most: int | None = None) -> Callable[[str], int]:
+    """A size within bounds, both included: 1048576, 1024 KiB, 1 MiB."""
+
+    def parse(text: str) -> int:
+        match = re.fullmatch(r"(\d{1,15}) ?([kmg]ib)?", text, re.ASCII | re.IGNORECASE)
+        if match is None:
+            raise ValueError("a size such as 1048576, 512 KiB, 64 MiB or 1 GiB")
+        size = int(match[1]) * UNITS[(match[2] or "").lower()]
+        if size < least:
+            raise ValueError(f"a size of at least {least} bytes")
+        if most is not None and size > most:
+            raise ValueError(f"a size of at most {most} bytes")
+        return size
+
+    return parse
 
 
 def flag(text: str) -> bool:

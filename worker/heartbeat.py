@@ -69,6 +69,8 @@ class Heart:
         return True
 
     def _revoke(self, error: ApiError) -> None:
-        if not self._over.is_set():  # else the attempt has ended as it should, while this heartbeat was on its way
+        if self._over.is_set():
+            return
+        if not self._lease.settled:  # else the server has the report, and there is nothing more to keep
             log.warning("attempt is not ours any more", error=str(error))
-            self._lease.halt(Halt.REVOKED, 0)
+        self._lease.halt(Halt.REVOKED, 0)

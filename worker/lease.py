@@ -28,6 +28,7 @@ class Lease:
     def __init__(self, fence_at: float) -> None:
         self._changed = threading.Condition(threading.RLock())
         self._fence_at = fence_at
+        self.settled = False
         self._halt: Halt | None = None
         self._grace_s = 0.0
         self._command: KeeperLink | None = None
@@ -54,6 +55,10 @@ class Lease:
                 if self._command:
                     self._command.stop(grace_s)
                 self._changed.notify_all()
+
+    def settle(self) -> None:
+        """The attempt's processes are gone and its outcome is known: what is kept alive now is only its report."""
+        self.settled = True
 
     def wait(self, seconds: float) -> bool:
         """Sleeps; true as soon as the attempt is halted."""

@@ -117,6 +117,7 @@ class Runner:
                 log_file = LogFile(place.log, self._settings.log_limit_bytes, self._on_output)
                 with LogStream(self._client, claim, lease, log_file):
                     outcome = self._work(Attempt(self._client, self._executor, claim, lease, place, log_file))
+                lease.settle()
                 return self._report(claim, outcome)
         except OSError:
             log.exception("this machine cannot run the attempt; it goes back to the server")

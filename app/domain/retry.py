@@ -7,6 +7,9 @@ from app.domain.vocabulary import Reason
 LOST_ATTEMPTS = 3
 """In all, for a step whose runner is lost: the first runner may be broken, three are the step's fault."""
 
+HANDED_BACK_ATTEMPTS = 100
+"""Runners that stop say so, and a step is not to blame for it: only a machine that takes and returns it for ever is."""
+
 RETRYABLE = frozenset({Reason.EXIT, Reason.TIMEOUT, Reason.LOST})
 """What a policy may name: another attempt at a wrong configuration would meet the same one."""
 
@@ -19,9 +22,13 @@ class RetryPolicy:
     reasons: frozenset[Reason] = RETRYABLE
 
 
-def may_retry(attempt: int, reason: Reason, policy: RetryPolicy) -> bool:
-    """Whether attempt number `attempt` (from 1), failed for `reason`, is followed by another one."""
+def may_retry(attempt: int, reason: Reason, policy: RetryPolicy, handed_back: int = 0) -> bool:
+    """Whether attempt number `attempt` (from 1), failed for `reason`, is followed by another one.
+
+    `handed_back` of the attempts so far, this one included, were given back by runners that stopped. They count for
+    nothing here but against a limit of their own.
+    """
     allowed = 1 + policy.limit if reason in policy.reasons else 1
     if reason is Reason.LOST:
         allowed = max(allowed, LOST_ATTEMPTS)
-    return attempt < allowed
+    return attempt - handed_back < allowed and handed_back < HANDED_BACK_ATTEMPTS

@@ -70,13 +70,14 @@ command -v git >/dev/null || fail "there is no git on this machine"
 export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ADVICE=0
 login=
 case $repository in *://*) login=${repository#*://} login=${login%%/*} login=${login%"${login##*@}"} ;; esac
+plain=$(printf %b "${login//%/\\\\x}")
 shown=${repository/"$login"/}
 git() { command git -c core.hooksPath=/dev/null -c protocol.version=2 "$@"; }
 fetch() { words=$(git fetch --quiet --no-tags --no-recurse-submodules "$@" 2>&1 </dev/null); }
 userinfo='://[^/ ]*@'
 explain() {
   while IFS= read -r line; do
-    line=${line//"$login"/}
+    line=${line//"$login"/} line=${line//"$plain"/}
     while [[ $line =~ $userinfo ]]; do line=${line//"${BASH_REMATCH[0]}"/://}; done
     [ -z "$line" ] || printf '%s\\n' "$line"
   done <<<"$words"

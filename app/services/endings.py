@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
 from app.domain.audit import AuditAction
 from app.domain.definition import StepDefinition
 from app.domain.engine import Settlement, settlement_of
@@ -28,7 +31,7 @@ def end(trail: Trail, build: Build, run: StepRun, attempt: Attempt, outcome: Out
     """End a live attempt of a RUNNING step whose build is locked: it succeeds, fails, or the next attempt may start."""
     attempt.status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
     attempt.reason, attempt.exit_code, attempt.finished_at = outcome.reason, outcome.exit_code, trail.now
-    event = _event(run, outcome)
+    event = _event(trail.session, run, outcome)
     before = run.status
     if event is StepEvent.RETRY:
         _retry(trail, run)
@@ -48,11 +51,21 @@ def record(trail: Trail, action: AuditAction, run: StepRun, before: StepStatus, 
     trail.record(action, run.project_id, **{**about, "before": before, "after": run.status, **details})
 
 
-def _event(run: StepRun, outcome: Outcome) -> StepEvent:
+def _event(session: Session, run: StepRun, outcome: Outcome) -> StepEvent:
     if outcome.reason is None:
         return StepEvent.SUCCEED
     policy = StepDefinition.from_posted(run.definition).retries
-    return StepEvent.RETRY if may_retry(run.attempt, outcome.reason, policy) else StepEvent.FAIL
+    handed_back = _handed_back(session, run) if run.attempt > 1 or outcome.reason is Reason.LOST else 0
+    return StepEvent.RETRY if may_retry(run.attempt, outcome.reason, policy, handed_back) else StepEvent.FAIL
+
+
+def _handed_back(session: Session, run: StepRun) -> int:
+    """How many of the step run's attempts their runners gave back: lost, and yet ended before their lease did."""
+    session.flush()
+    given = (Attempt.step_run_id == run.id, Attempt.reason == Reason.LOST)
+    return session.scalars(
+        select(func.count()).select_from(Attempt).where(*given, Attempt.finished_at < Attempt.lease_expires_at)
+    ).one()
 
 
 def _retry(trail: Trail, run: StepRun) -> None:

@@ -106,6 +106,19 @@ def test_an_attempt_handed_back_is_ready_again_at_once(plant: Plant) -> None:
     assert [(each.step_id, each.attempt) for each in plant.dispatch(ids.build)] == [(run.id, 2)]
 
 
+def test_attempts_handed_back_do_not_use_up_those_of_lost_runners(plant: Plant) -> None:
+    """As when `up` is stopped and started again and again while a long step runs."""
+    step_id = plant.planned({"a": []}).steps["a"]
+    for _ in range(4):
+        plant.run(step_id, Outcome(False, Reason.LOST))
+    for _ in range(3):
+        assert plant.run_of(step_id).status is StepStatus.READY
+        plant.claim(step_id)
+        plant.lose(step_id)
+    run = plant.run_of(step_id)
+    assert (run.status, run.reason, run.attempt) == (StepStatus.FAILED, Reason.LOST, 7)
+
+
 def test_no_service_and_no_table_asks_the_clock_of_its_process() -> None:
     files = [path for folder in ("services", "models") for path in (APP / folder).rglob("*.py")]
     asked = [

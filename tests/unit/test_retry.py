@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.definition import StepDefinition
-from app.domain.retry import RETRYABLE, RetryPolicy, may_retry
+from app.domain.retry import HANDED_BACK_ATTEMPTS, RETRYABLE, RetryPolicy, may_retry
 from app.domain.vocabulary import Reason
 
 STEP = {"name": "a", "imageSlug": "x", "dependsOn": ["b", "b"], "runScript": "true", "cacheDirs": [], "outputPaths": []}
@@ -35,6 +35,18 @@ def test_a_failure_is_tried_as_often_as_its_reason_and_the_policy_allow(
     reason: Reason, policy: RetryPolicy, expected: int
 ) -> None:
     assert attempts(reason, policy) == expected
+
+
+def test_attempts_that_were_handed_back_count_for_nothing() -> None:
+    assert may_retry(5, Reason.LOST, RetryPolicy(), handed_back=5)
+    assert may_retry(5, Reason.LOST, RetryPolicy(), handed_back=3)
+    assert not may_retry(5, Reason.LOST, RetryPolicy(), handed_back=2)
+    assert may_retry(3, Reason.EXIT, RetryPolicy(1), handed_back=2)
+
+
+def test_a_step_is_not_handed_back_for_ever() -> None:
+    assert may_retry(HANDED_BACK_ATTEMPTS - 1, Reason.LOST, RetryPolicy(), handed_back=HANDED_BACK_ATTEMPTS - 1)
+    assert not may_retry(HANDED_BACK_ATTEMPTS, Reason.LOST, RetryPolicy(), handed_back=HANDED_BACK_ATTEMPTS)
 
 
 def test_a_step_without_further_words_has_the_defaults() -> None:

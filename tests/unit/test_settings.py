@@ -68,7 +68,7 @@ def test_a_relative_folder_is_taken_from_the_current_one(tmp_path: Path, monkeyp
     assert load_settings({"BUILDSERVER_DATA_DIR": "here"}).data_dir == tmp_path / "here"
 
 
-@pytest.mark.parametrize(("text", "bytes_meant"), [("512", 512), ("512KiB", 512 * 1024), ("2 gib", 2 * 1024**3)])
+@pytest.mark.parametrize(("text", "bytes_meant"), [("512", 512), ("512KiB", 512 * 1024), ("1 gib", 1024**3)])
 def test_sizes_may_have_a_binary_unit(text: str, bytes_meant: int) -> None:
     assert load_settings({"BUILDSERVER_LOG_LIMIT_BYTES": text}).log_limit_bytes == bytes_meant
 
@@ -88,7 +88,11 @@ def test_flags_have_the_usual_spellings(text: str, meant: bool) -> None:
         ("BUILDSERVER_PORT", "9" * 30, "a whole number from 1 to 65535"),
         ("BUILDSERVER_LEASE_S", "nan", "a number of seconds from 0.1 to 86400"),
         ("BUILDSERVER_LEASE_S", "-1", "a number of seconds from 0.1 to 86400"),
-        ("BUILDSERVER_MAX_BODY_BYTES", "0", "a size such as 1048576, 512 KiB, 64 MiB or 1 GiB"),
+        ("BUILDSERVER_MAX_BODY_BYTES", "0", "a size of at least 524288 bytes"),
+        ("BUILDSERVER_MAX_COMPLETE_BODY_BYTES", "511 KiB", "a size of at least 524288 bytes"),
+        ("BUILDSERVER_LOG_LIMIT_BYTES", "0", "a size of at least 1 bytes"),
+        ("BUILDSERVER_LOG_LIMIT_BYTES", "2 GiB", "a size of at most 2147483647 bytes"),
+        ("BUILDSERVER_KILL_GRACE_S", "10.5", "a number of seconds from 0 to 10"),
         ("BUILDSERVER_MAX_BODY_BYTES", "1 MB", "a size such as 1048576, 512 KiB, 64 MiB or 1 GiB"),
         ("BUILDSERVER_TRUST_NETWORK", "maybe", "true or false"),
         ("BUILDSERVER_EXECUTOR", "magic", "process"),
