@@ -147,7 +147,7 @@ def test_a_server_that_has_more_than_was_sent_is_believed(streaming: Streaming) 
     streaming.client.append_log(claim.step_id, claim.attempt, 0, strange)
     with streaming.stream:
         streaming.file.write(ours)
-        streaming.wait_for_a_try()
+        eventually(lambda: streaming.stream._sent == len(ours))
         streaming.file.write(strange)
     assert streaming.arrived() == strange + (ours + strange)[len(strange) :]
 

@@ -10,7 +10,7 @@ import pytest
 from app.services import logs
 from tests.support.wait import eventually
 from tests.worker.by_hand import ByHand
-from tests.worker.conftest import ON_SQLITE, NewRunner, Server
+from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
 from tests.worker.processes import processes_of
 from worker.attempt import Outcome
 from worker.runner import Runner
@@ -99,6 +99,7 @@ def test_a_huge_environment_is_the_steps_or_fails_it_clearly(
     assert server.status(step) == ("FAILED" if outcome.reason else "SUCCESS")
 
 
+@LONG_LEASE
 def test_a_killed_runner_leaves_no_process_and_its_folders_to_the_next(
     server: Server, new_runner: NewRunner, tmp_path: Path
 ) -> None:
