@@ -24,7 +24,6 @@ from tasks.broker_watch import BrokerWatch
 from tasks.celery_app import ORCHESTRATE, RUN, SWEEP, make_celery, pool_queue
 from tasks.messages import is_id
 from tasks.ticker import Ticker
-from worker.process_tree import die_with_parent
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +131,5 @@ def stop_sweeping(**_: object) -> None:
 
 @worker_process_init.connect
 def begin_child(**_: object) -> None:
-    """A connection of the parent's must not be used by two processes, and no child stays when the parent is killed."""
-    die_with_parent()
+    """A connection of the parent's must not be used by two processes."""
     database.engine.dispose(close=False)

@@ -68,7 +68,7 @@ def test_an_orchestrator_killed_in_the_middle_is_followed_by_the_next_one(system
 
 
 def test_no_child_of_a_killed_orchestrator_stays(system: System) -> None:
-    """Not even one that cannot find out by itself: one that runs sees its pipe closed once its task is over."""
+    """Not even one that cannot find out by itself, being stopped: Celery has the kernel kill its children."""
     orchestrator = swept(system, "2")
     children = children_of(orchestrator)
     assert len(children) == 2
