@@ -84,6 +84,23 @@ def test_run_exits_as_the_build_ends(
     assert lines[-1].startswith(f"{outcome} in 6.0 s")
 
 
+def test_run_says_that_there_is_no_repository_to_build(
+    workflow: Path, client: ApiClient, accepting: Script, capsys: Captured
+) -> None:
+    accepting.answer("GET", "/api/builds/b1", build_json("SUCCESS", step_json("a", "SUCCESS")))
+    assert main(["run", str(workflow), "--server", client.server_url]) == 0
+    assert capsys.readouterr().out.splitlines()[2] == (
+        "no git repository here: the steps start in empty folders; --repo names one to build"
+    )
+
+
+def test_a_build_that_is_not_there_is_named(client: ApiClient, capsys: Captured) -> None:
+    assert main(["show", "123", "--server", client.server_url]) == 3
+    assert one_line_on_stderr(capsys) == (
+        f"buildserver: no build '123' at {client.server_url}; `buildserver builds` lists them\n"
+    )
+
+
 def test_run_as_json_has_nothing_else_on_stdout(
     workflow: Path, client: ApiClient, accepting: Script, capsys: Captured
 ) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from app.cli.errors import ExitStatus
 from app.cli.follow import follow
 from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress, standing
-from app.cli.wording import age, duration, one_line, printable
+from app.cli.wording import age, duration, one_line, printable, why
 from tests.cli.conftest import Script
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -131,6 +132,23 @@ def test_a_command_to_copy_names_a_server_that_is_not_the_default() -> None:
     client = ApiClient("http://other:1")
     assert command_line(client, "http://127.0.0.1:3000", "show", "b") == "buildserver show b --server http://other:1"
     assert command_line(client, "http://other:1/", "show", "b") == "buildserver show b"
+
+
+def test_a_command_to_copy_is_called_as_this_one_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A virtual environment that is not activated has the command on no PATH."""
+    client, called = ApiClient("http://other:1"), tmp_path / "buildserver"
+    called.write_text("#!/bin/sh\n")
+    called.chmod(0o755)
+    monkeypatch.setattr("sys.argv", [str(called), "run"])
+    assert command_line(client, "http://other:1", "show", "b") == f"{called} show b"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command_line(client, "http://other:1", "show", "b") == "buildserver show b"
+
+
+def test_a_step_that_cannot_be_set_up_says_so_and_no_exit_status() -> None:
+    failed = step_json("a", "FAILED", reason="config", exitCode=1)
+    (step,) = Build.from_json(build_json("FAILED", failed)).steps
+    assert why(step) == "cannot be set up, see its log"
 
 
 def test_following_ends_with_the_build(client: ApiClient, script: Script) -> None:

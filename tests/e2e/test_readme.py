@@ -36,7 +36,7 @@ TO_THE_END = {
 """What the command's output holds."""
 
 BY_HAND = {
-    "curl -s http://127.0.0.1:3000/api/runner/STEP_ID | bash": "made by hand",
+    "curl -fsS http://127.0.0.1:3000/api/runner/STEP_ID | bash": "made by hand",
     ".venv/bin/python -m worker STEP_ID": "made by hand",
 }
 MAKE_DEMO, MAKE_UP, MAKE_EXIT, SELF = "make demo", "make up", "make demo ARGS=--exit", f"{TOOL} run examples/self.yml"

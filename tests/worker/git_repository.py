@@ -63,7 +63,7 @@ def check_out(
     allow_file: bool = True,
     **environ: str,
 ) -> Checkout:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     step = StepScript("b", "p", "s", "n", 1, "true", (), {}, url, commit, branch, allow_file)
     program = step_program(step, ScriptPart.CHECKOUT)
     done = subprocess.run(

@@ -114,6 +114,25 @@ def test_the_credentials_of_a_url_are_never_in_the_log(
     assert "http://127.0.0.1:9/path@x" in done.output
 
 
+def test_a_password_that_git_repeats_decoded_is_not_in_the_log(tmp_path: Path) -> None:
+    """git names the host it cannot find with what stands before it, `%24` written as `$`."""
+    done = check_out(tmp_path / "w", "git://user:pa%24s3cret@nohost.invalid/path", branch="main")
+    assert done.status == 1
+    assert "nohost.invalid" in done.output
+    assert "s3cret" not in done.output
+
+
+@pytest.mark.parametrize("name", ["work.txt", ".hidden"])
+def test_a_folder_with_something_in_it_is_left_as_it_is(repository: Repository, tmp_path: Path, name: str) -> None:
+    """Whoever runs the program by hand may stand in a checkout of their own."""
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / name).write_text("mine")
+    done = check_out(tmp_path / "w", repository.url)
+    assert done.status == 1
+    assert "» checkout failed: this folder is not empty; run the program in one that is\n" in done.output
+    assert [path.name for path in (tmp_path / "w").iterdir()] == [name]
+
+
 def test_the_credentials_of_an_ssh_url_are_not_in_the_log_though_ssh_repeats_them(tmp_path: Path) -> None:
     """It names whom it could not log in as, without any `://` in front of it."""
     ssh = tmp_path / "ssh"
