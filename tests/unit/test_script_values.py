@@ -141,9 +141,12 @@ def test_hostile_output_paths_are_looked_for_and_named_and_run_nothing(tmp_path:
 
 @pytest.mark.parametrize("field", ["branch", "commit_hash"])
 def test_hostile_repository_fields_reach_git_as_they_were_sent_and_run_nothing(tmp_path: Path, field: str) -> None:
-    """A git of ours stands in for the real one, shows what it was asked to fetch, and complains about it."""
+    """A git of ours stands in for the real one, notes beside the folder what it was asked to fetch, and complains."""
     values = many(list(itertools.islice(corpus(), CORPUS_SIZE)), TOGETHER)
-    assert answers([as_repository(each, field) for each in values], tmp_path, GIT) == []
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    assert answers([as_repository(each, field) for each in values], folder, GIT) == []
+    assert list(folder.iterdir()) == []
     asked = (tmp_path / "asked").read_bytes().split(b"\0")[:-1]
     assert asked == [word.encode() for each in values for word in asked_for("".join(each), field)]
 
@@ -153,7 +156,7 @@ git() { command git "$@"; }
 command() {
   case " $* " in *" fetch "*)
     while [ "$1" != -- ]; do shift; done
-    printf '%s\\0' "$@" >> asked
+    printf '%s\\0' "$@" >> ../asked
     printf '%s\\n' "$@"
     return 1
   esac
