@@ -167,4 +167,8 @@ def children_of(program: Program) -> list[int]:
 
 
 def is_alive(process_id: int) -> bool:
-    return Path(f"/proc/{process_id}").exists()
+    """A process that ended and was not waited for, as in a container without an init, is dead."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
