@@ -19,7 +19,8 @@ from typing import TypeVar
 DEADLINE_S = 60.0
 POLL_S = 0.05
 STOP_DEADLINE_S = 10.0
-FOREIGN = ("DATABASE_URL", "REDIS_URL")
+FOREIGN = ("DATABASE_URL", "REDIS_URL", "ARGS", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS")
+"""The last ones come from `make test ARGS=…`, and its words are not for a `make` that a test runs."""
 
 
 T = TypeVar("T")
