@@ -1,10 +1,14 @@
-"""Puts the API process together: settings, database, relay and application. How it is served: `config/gunicorn.py`."""
+"""Puts the API process together: settings, database, relay, presence and application.
+
+How it is served: `config/gunicorn.py`.
+"""
 
 from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
 
 from app.api.application import create_app
+from app.api.presence import Presence
 from app.models.database import Database
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
@@ -20,7 +24,9 @@ def create(settings: Settings | None = None) -> Flask:
     configure_logging(settings)
     relay = Relay(make_celery(settings))
     database = Database(settings.database_url, pool_size=settings.api_threads, on_hints=relay.put)
-    return create_app(settings, database, BrokerCheck(settings.redis_url))
+    presence = Presence(database, settings.lease_s)
+    presence.start()
+    return create_app(settings, database, BrokerCheck(settings.redis_url), presence.leases_stand)
 
 
 class BrokerCheck:

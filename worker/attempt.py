@@ -19,20 +19,24 @@ FETCH_PAUSE_S = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt went; without a reason it succeeded."""
+    """How an attempt went; without a reason it succeeded. `handed_back`: lost, and not through the step."""
 
     reason: str | None = None
     exit_code: int | None = None
+    handed_back: bool = False
 
     def report(self, attempt: int) -> dict[str, Any]:
         """The body of the contract's completion."""
-        known = {"reason": self.reason, "exitCode": self.exit_code}
+        known = {"reason": self.reason, "exitCode": self.exit_code, "handedBack": self.handed_back or None}
         status = "failed" if self.reason else "success"
         return {
             "status": status,
             "attempt": attempt,
             **{key: value for key, value in known.items() if value is not None},
         }
+
+
+HANDED_BACK = Outcome("lost", handed_back=True)
 
 
 class Ended(Exception):
@@ -107,6 +111,10 @@ class Attempt:
         raise Ended(outcome)
 
     def _end_halted(self) -> NoReturn:
-        if self._lease.halted is Halt.SHUTDOWN:
-            self._end("the step was stopped: its runner shuts down; it may be tried again", Outcome("lost"))
-        raise Ended(None)
+        match self._lease.halted:
+            case Halt.SHUTDOWN:
+                self._end("the step was stopped: its runner shuts down; it may be tried again", HANDED_BACK)
+            case Halt.EXPIRED:
+                self._end("the step was stopped: its runner could not reach the server in time", HANDED_BACK)
+            case _:
+                raise Ended(None)

@@ -19,7 +19,7 @@ class Halt(StrEnum):
     CANCELLED = "cancelled"  # the build no longer wants the step; the server knows the outcome
     REVOKED = "revoked"  # the attempt is over or someone else's; nothing we say counts
     SHUTDOWN = "shutdown"  # this runner is asked to end
-    EXPIRED = "expired"  # not extended in time; the server may start the next attempt
+    EXPIRED = "expired"  # not extended in time; the server may start the next attempt, unless it is told first
 
 
 class Lease:

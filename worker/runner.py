@@ -15,7 +15,7 @@ import structlog
 from config.logging import log_context
 from config.settings import Settings
 from worker.api import ApiClient, Claim, Unreachable
-from worker.attempt import CHECKOUT, RUN, Attempt, Ended, Outcome
+from worker.attempt import CHECKOUT, HANDED_BACK, RUN, Attempt, Ended, Outcome
 from worker.clock import clock
 from worker.heartbeat import Heart, fence_at
 from worker.lease import Halt, Lease
@@ -86,8 +86,7 @@ class Runner:
         """
         if self._stopping.is_set():
             return None
-        asked_at = clock()
-        claim = self._claim(step_id, attempt)
+        claim, asked_at = self._claim(step_id, attempt)
         with (
             log_context(build=claim.build_id, step=step_id, attempt=claim.attempt),
             self._held(claim, asked_at) as lease,
@@ -99,12 +98,16 @@ class Runner:
         self._stop_requests.get()
         self.stop()
 
-    def _claim(self, step_id: str, attempt: int | None) -> Claim:
-        """Claim under one key, again where the answer may have been lost on its way."""
+    def _claim(self, step_id: str, attempt: int | None) -> tuple[Claim, float]:
+        """Claim under one key, again where the answer may have been lost on its way; and when it was asked for.
+
+        The lease of a claim that is repeated begins anew, so the time is that of the try that was answered.
+        """
         key = uuid4().hex
         for left in range(CLAIM_TRIES - 1, -1, -1):
+            asked_at = clock()
             try:
-                return self._client.claim(step_id, self._settings.runner_name, attempt, key)
+                return self._client.claim(step_id, self._settings.runner_name, attempt, key), asked_at
             except Unreachable:
                 if not left or self._stopping.wait(CLAIM_PAUSE_S):
                     raise
@@ -121,7 +124,7 @@ class Runner:
                 return self._report(claim, outcome)
         except OSError:
             log.exception("this machine cannot run the attempt; it goes back to the server")
-            return self._report(claim, Outcome("lost"))
+            return self._report(claim, HANDED_BACK)
 
     def _work(self, attempt: Attempt) -> Outcome | None:
         grace_s = self._settings.kill_grace_s

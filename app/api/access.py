@@ -28,6 +28,12 @@ def settings() -> Settings:
     return configured
 
 
+def leases_stand() -> bool:
+    """Whether the database is away, and so every lease stands."""
+    asked: Callable[[], bool] = current_app.extensions["buildserver.leases_stand"]
+    return asked()
+
+
 def paged(page: Page[T]) -> dict[str, Page[T] | Sequence[T]]:
     """A page as the page schemas show it: its rows, and where they stand."""
     return {"rows": page.rows, "page": page}

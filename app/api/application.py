@@ -37,8 +37,14 @@ class ContractApi(Api):
         """Pages are described by the contract's `pagination` field, not by the library's header."""
 
 
-def create_app(settings: Settings, database: Database, broker_problem: Callable[[], str | None]) -> Flask:
-    """The application for one process. `broker_problem` answers at once what is wrong with the broker, if anything."""
+def create_app(
+    settings: Settings,
+    database: Database,
+    broker_problem: Callable[[], str | None],
+    leases_stand: Callable[[], bool] = lambda: False,
+) -> Flask:
+    """The application for one process. What it is told by others, at once: `broker_problem`, what is wrong with the
+    broker, if anything; `leases_stand`, whether heartbeats are to be answered without the database."""
     package = metadata("buildserver")
     app = Flask(__name__, static_folder=None)
     app.config.update(
@@ -56,6 +62,7 @@ def create_app(settings: Settings, database: Database, broker_problem: Callable[
     app.extensions["buildserver.settings"] = settings
     app.extensions["buildserver.database"] = database
     app.extensions["buildserver.broker_problem"] = broker_problem
+    app.extensions["buildserver.leases_stand"] = leases_stand
     requests.register(app, settings.max_complete_body_bytes)
     _register(app, package["Summary"])
     return app

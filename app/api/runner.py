@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Response, request
 
-from app.api.access import read, settings, transact
+from app.api.access import leases_stand, read, settings, transact
 from app.api.blueprint import Blueprint
 from app.api.schemas.runner import (
     ClaimRequest,
@@ -64,10 +64,12 @@ def claim_step(body: dict[str, Any], step_id: str) -> leases.Claim:
 def extend_lease(body: dict[str, Any], step_id: str) -> dict[str, Any]:
     """Extend the lease of an attempt
 
-    A runner that is not heard of before its lease is over has lost the attempt.
+    A runner that is not heard of before its lease is over has lost the attempt. While the database is away none is
+    lost, and a heartbeat is answered without asking whose it is.
     """
     lease_s = settings().lease_s
-    transact(leases.extend, step_id, body["runner"], body["attempt"], lease_s)
+    if not leases_stand():
+        transact(leases.extend, step_id, body["runner"], body["attempt"], lease_s)
     return {"cancel": False, "lease_s": lease_s}
 
 
@@ -111,7 +113,7 @@ def lease_times() -> leases.LeaseTimes:
 def _report(body: dict[str, Any]) -> completion.Report:
     succeeded = body["status"] == "success"
     reason = None if succeeded else Reason(body.get("reason", Reason.EXIT))
-    outcome = Outcome(succeeded, reason, body.get("exit_code"))
+    outcome = Outcome(succeeded, reason, body.get("exit_code"), body["handed_back"])
     log = _printed(body.get("logs", ""))
     return completion.Report(outcome, body.get("attempt"), log, settings().log_limit_bytes)
 

@@ -129,7 +129,8 @@ class Attempt(Base):
 
     `claim_key` tells a claim that is repeated, its answer having been lost, from a second one by the same runner.
     `deadline_at` is when the step's time limit is over, a grace for the runner's own report included;
-    `lease_expires_at` is when the runner counts as lost. Both are by the database's clock.
+    `lease_expires_at` is when the runner counts as lost. Both are by the database's clock. `handed_back`: its runner
+    gave it up for no fault of the step's.
     """
 
     __tablename__ = "attempts"
@@ -139,6 +140,7 @@ class Attempt(Base):
         final_when("status", FINAL_ATTEMPT_STATUSES),
         reason_explains(FINAL_ATTEMPT_STATUSES - {AttemptStatus.SUCCESS}),
         CheckConstraint("number >= 1", name="number_from_one"),
+        CheckConstraint("NOT handed_back OR reason = 'lost'", name="handed_back_is_lost"),
         Index(
             "uq_attempts_live",
             "step_run_id",
@@ -158,6 +160,7 @@ class Attempt(Base):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     status: Mapped[AttemptStatus] = mapped_column(WordType(AttemptStatus))
     reason: Mapped[Reason | None] = mapped_column(WordType(Reason))
+    handed_back: Mapped[bool] = mapped_column(Boolean, default=False)
     runner: Mapped[str | None] = mapped_column(String)
     claim_key: Mapped[str | None] = mapped_column(String(200))
     exit_code: Mapped[int | None] = mapped_column(Integer)

@@ -20,17 +20,22 @@ from app.services.trail import Trail
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt went. A failure has a reason, a success has none."""
+    """How an attempt went. A failure has a reason, a success has none.
+
+    `handed_back`: lost for no fault of the step's, as its runner stops or cannot reach the server.
+    """
 
     succeeded: bool
     reason: Reason | None = None
     exit_code: int | None = None
+    handed_back: bool = False
 
 
 def end(trail: Trail, build: Build, run: StepRun, attempt: Attempt, outcome: Outcome, action: AuditAction) -> None:
     """End a live attempt of a RUNNING step whose build is locked: it succeeds, fails, or the next attempt may start."""
     attempt.status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
     attempt.reason, attempt.exit_code, attempt.finished_at = outcome.reason, outcome.exit_code, trail.now
+    attempt.handed_back = outcome.handed_back
     event = _event(trail.session, run, outcome)
     before = run.status
     if event is StepEvent.RETRY:
@@ -60,12 +65,9 @@ def _event(session: Session, run: StepRun, outcome: Outcome) -> StepEvent:
 
 
 def _handed_back(session: Session, run: StepRun) -> int:
-    """How many of the step run's attempts their runners gave back: lost, and yet ended before their lease did."""
     session.flush()
-    given = (Attempt.step_run_id == run.id, Attempt.reason == Reason.LOST)
-    return session.scalars(
-        select(func.count()).select_from(Attempt).where(*given, Attempt.finished_at < Attempt.lease_expires_at)
-    ).one()
+    given = (Attempt.step_run_id == run.id, Attempt.handed_back)
+    return session.scalars(select(func.count()).select_from(Attempt).where(*given)).one()
 
 
 def _retry(trail: Trail, run: StepRun) -> None:

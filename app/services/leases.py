@@ -14,7 +14,7 @@ from app.domain.transitions import BuildEvent, StepEvent
 from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus
 from app.models import Attempt, Build, StepRun
 from app.models.clock import database_now
-from app.services import endings, progress, steps
+from app.services import endings, presence, progress, steps
 from app.services.trail import Trail
 
 REPORT_GRACE_S = 15.0
@@ -50,18 +50,22 @@ class Claim:
 
 
 def claim(session: Session, step_id: str, claimant: Claimant, attempt: int | None, times: LeaseTimes) -> Claim:
-    """Take the current attempt of a READY step. A claim repeated with its key gets the same answer.
+    """Take the current attempt of a READY step. A claim repeated with its key gets the same answer, its lease anew.
 
     The runner's name is no key: two messages for one attempt may reach the same runner, and only one may run it.
     A runner that sends no heartbeats holds its lease for the step's time limit. Conflict where it cannot be had.
     """
     build, run = steps.lock(session, step_id)
-    if not _holds(session, run, claimant, attempt):
+    timeout_s = _timeout_s(run, times)
+    lease_s = _lease_s(claimant, timeout_s, times)
+    held = _held(session, run, claimant, attempt)
+    if held:
+        held.lease_expires_at = database_now(session) + timedelta(seconds=lease_s)
+    else:
         _refuse_unless_ready(run, attempt)
         with Trail(session, actor=claimant.runner or "runner") as trail:
             take(trail, build, run, claimant, times)
-    timeout_s = _timeout_s(run, times)
-    return Claim(run, run.attempt, _lease_s(claimant, timeout_s, times), timeout_s)
+    return Claim(run, run.attempt, lease_s, timeout_s)
 
 
 def take(trail: Trail, build: Build, run: StepRun, claimant: Claimant, times: LeaseTimes) -> Attempt:
@@ -103,8 +107,13 @@ def extend(session: Session, step_id: str, runner: str, attempt: int, lease_s: f
         raise Conflict(f"attempt {attempt} is not held by runner '{runner}'; stop working on it", "not_held")
 
 
-def overdue(session: Session) -> Sequence[tuple[str, int]]:
-    """Live attempts whose lease or time limit is over, by the database's clock; the longest overdue first."""
+def overdue(session: Session, lease_s: float) -> Sequence[tuple[str, int]]:
+    """Live attempts whose lease or time limit is over, by the database's clock; the longest overdue first.
+
+    None while their runners could not be heard: `app.services.presence`.
+    """
+    if not presence.allows_verdicts(session, lease_s):
+        return []
     now = database_now(session)
     late = or_(Attempt.lease_expires_at < now, Attempt.deadline_at < now)
     query = select(Attempt.step_run_id, Attempt.number).where(Attempt.finished_at.is_(None), late)
@@ -133,12 +142,12 @@ def _lease_s(claimant: Claimant, timeout_s: int, times: LeaseTimes) -> float:
     return times.lease_s if claimant.heartbeats else timeout_s + REPORT_GRACE_S
 
 
-def _holds(session: Session, run: StepRun, claimant: Claimant, attempt: int | None) -> bool:
-    """Whether this is the very claim that got the running attempt, its first answer having been lost."""
+def _held(session: Session, run: StepRun, claimant: Claimant, attempt: int | None) -> Attempt | None:
+    """The running attempt, if this is the very claim that got it, its first answer having been lost."""
     if run.status is not StepStatus.RUNNING or claimant.key is None or attempt not in (None, run.attempt):
-        return False
+        return None
     live = steps.lock_attempt(session, run, run.attempt)
-    return live is not None and (live.runner, live.claim_key) == (claimant.runner, claimant.key)
+    return live if live and (live.runner, live.claim_key) == (claimant.runner, claimant.key) else None
 
 
 def _refuse_unless_ready(run: StepRun, attempt: int | None) -> None:

@@ -12,6 +12,7 @@ import urllib3
 from werkzeug.serving import make_server
 
 from app.api.application import create_app
+from app.api.presence import Presence
 from app.models.database import Database
 from config.settings import load_settings
 
@@ -28,9 +29,10 @@ class Answer:
 class Client:
     """Speaks to the served API, and to the database behind it where a test plays the orchestrator."""
 
-    def __init__(self, url: str, database: Database) -> None:
+    def __init__(self, url: str, database: Database, presence: Presence) -> None:
         self.url = url
         self.database = database
+        self.presence = presence
         self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=20.0)
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
@@ -65,15 +67,18 @@ class Client:
 
 @contextmanager
 def served(database_url: str, data_dir: Path, broker_problem: str | None = None, **variables: str) -> Iterator[Client]:
-    """The API on a free port, with its settings from `variables`, until the block ends."""
+    """The API on a free port, with its settings from `variables`, until the block ends. Its presence is not noted."""
     database = Database(database_url)
     settings = load_settings({"BUILDSERVER_DATA_DIR": str(data_dir), **variables})
-    server = make_server("127.0.0.1", 0, create_app(settings, database, lambda: broker_problem), threaded=True)
+    presence = Presence(database, settings.lease_s)
+    app = create_app(settings, database, lambda: broker_problem, presence.leases_stand)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield Client(f"http://127.0.0.1:{server.port}", database)
+        yield Client(f"http://127.0.0.1:{server.port}", database, presence)
     finally:
+        presence.stop()
         server.shutdown()
         thread.join()
         server.server_close()

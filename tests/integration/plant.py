@@ -16,11 +16,13 @@ from app.services.completion import Receipt, Report
 from app.services.dispatching import Dispatch
 from app.services.endings import Outcome
 from app.services.leases import Claim, Claimant, LeaseTimes
+from tests.support.attendance import attend
 
 TIMES = LeaseTimes(lease_s=30, step_timeout_s=3600)
 LIMITS = GraphLimits(max_steps=10_000, max_edges=100_000)
 SUCCESS = Outcome(True, None, 0)
 FAILURE = Outcome(False, Reason.EXIT, 1)
+HANDED_BACK = Outcome(False, Reason.LOST, handed_back=True)
 RUNNER = Claimant(runner="runner-1", key="key-1", heartbeats=True)
 
 Steps = Mapping[str, Sequence[str]]
@@ -88,8 +90,13 @@ class Plant:
         self.age(step_id, "lease_expires_at")
         self.expire()
 
+    def overdue(self) -> list[tuple[str, int]]:
+        """What a sweep finds where the API has been there all the time."""
+        self.database.transact(attend, TIMES.lease_s)
+        return list(self.database.read(leases.overdue, TIMES.lease_s))
+
     def expire(self) -> None:
-        for step_id, attempt in self.database.read(leases.overdue):
+        for step_id, attempt in self.overdue():
             self.database.transact(leases.expire, step_id, attempt)
 
     def age(self, step_id: str, column: str) -> None:

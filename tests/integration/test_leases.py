@@ -9,17 +9,13 @@ from app.domain.errors import Conflict
 from app.domain.vocabulary import Reason, StepStatus
 from app.services import leases, planning
 from app.services.endings import Outcome
-from tests.integration.plant import FAILURE, SUCCESS, Plant
+from tests.integration.plant import FAILURE, HANDED_BACK, SUCCESS, Plant
 
 APP = Path(__file__).parents[2] / "app"
 
 
 def beat(plant: Plant, step_id: str, attempt: int = 1, runner: str = "runner-1") -> None:
     plant.database.transact(leases.extend, step_id, runner, attempt, 30)
-
-
-def overdue(plant: Plant) -> list[tuple[str, int]]:
-    return list(plant.database.read(leases.overdue))
 
 
 def test_a_step_whose_runner_is_lost_is_tried_three_times(plant: Plant) -> None:
@@ -37,7 +33,7 @@ def test_a_step_past_its_deadline_times_out_however_long_its_lease(plant: Plant)
     step_id = plant.planned({"a": []}).steps["a"]
     plant.claim(step_id)
     plant.age(step_id, "deadline_at")
-    assert overdue(plant) == [(step_id, 1)]
+    assert plant.overdue() == [(step_id, 1)]
     plant.expire()
     assert (plant.run_of(step_id).status, plant.run_of(step_id).reason) == (StepStatus.FAILED, Reason.TIMEOUT)
 
@@ -58,7 +54,7 @@ def test_an_attempt_within_its_lease_is_left_alone(plant: Plant) -> None:
     step_id = plant.planned({"a": []}).steps["a"]
     plant.claim(step_id)
     before = plant.snapshot()
-    assert overdue(plant) == []
+    assert plant.overdue() == []
     plant.database.transact(leases.expire, step_id, 1)
     assert plant.snapshot() == before
 
@@ -67,7 +63,7 @@ def test_a_late_heartbeat_saves_an_attempt_that_nobody_swept(plant: Plant) -> No
     step_id = plant.planned({"a": []}).steps["a"]
     plant.claim(step_id)
     plant.age(step_id, "lease_expires_at")
-    swept = overdue(plant)
+    swept = plant.overdue()
     beat(plant, step_id)
     for overdue_step, attempt in swept:
         plant.database.transact(leases.expire, overdue_step, attempt)
@@ -100,7 +96,7 @@ def test_a_heartbeat_of_another_runner_is_refused(plant: Plant, runner: str) -> 
 def test_an_attempt_handed_back_is_ready_again_at_once(plant: Plant) -> None:
     ids = plant.planned({"a": []})
     plant.dispatch(ids.build)
-    plant.run(ids.steps["a"], Outcome(False, Reason.LOST))
+    plant.run(ids.steps["a"], HANDED_BACK)
     run = plant.run_of(ids.steps["a"])
     assert (run.status, run.attempt, run.runner, run.started_at, run.dispatches) == ("READY", 2, None, None, 0)
     assert [(each.step_id, each.attempt) for each in plant.dispatch(ids.build)] == [(run.id, 2)]
@@ -110,13 +106,23 @@ def test_attempts_handed_back_do_not_use_up_those_of_lost_runners(plant: Plant) 
     """As when `up` is stopped and started again and again while a long step runs."""
     step_id = plant.planned({"a": []}).steps["a"]
     for _ in range(4):
-        plant.run(step_id, Outcome(False, Reason.LOST))
+        plant.run(step_id, HANDED_BACK)
     for _ in range(3):
         assert plant.run_of(step_id).status is StepStatus.READY
         plant.claim(step_id)
         plant.lose(step_id)
     run = plant.run_of(step_id)
     assert (run.status, run.reason, run.attempt) == (StepStatus.FAILED, Reason.LOST, 7)
+
+
+def test_attempts_whose_processes_were_killed_count_as_lost(plant: Plant) -> None:
+    """The step may have killed its runner's processes itself."""
+    step_id = plant.planned({"a": []}).steps["a"]
+    for _ in range(3):
+        assert plant.run_of(step_id).status is StepStatus.READY
+        plant.run(step_id, Outcome(False, Reason.LOST))
+    run = plant.run_of(step_id)
+    assert (run.status, run.reason, run.attempt) == (StepStatus.FAILED, Reason.LOST, 3)
 
 
 def test_no_service_and_no_table_asks_the_clock_of_its_process() -> None:

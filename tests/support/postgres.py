@@ -80,6 +80,19 @@ class PostgresServer:
     def resume(self) -> None:
         self._process = self._start()
 
+    def freeze(self) -> None:
+        """There, and connecting, but answering nothing: the postmaster first, so that no child of it is missed."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        postmaster = self._process.pid
+        os.kill(postmaster, number)
+        for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+            os.kill(int(child), number)
+
     def _make(self) -> None:
         made = ["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-sync"]
         server_process.run(

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from app.models import Attempt
 from app.models.clock import database_now
+from app.services import leases
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker.conftest import LEASE_S, LONG_LEASE, ON_SQLITE, NewRunner, Server
 from tests.worker.processes import processes_of
 from worker.api import ApiClient, Claim, Unreachable
-from worker.attempt import Outcome
+from worker.attempt import HANDED_BACK, Outcome
 from worker.clock import clock
 from worker.runner import Runner
 
@@ -93,10 +94,13 @@ def test_a_runner_cut_off_from_the_server_ends_the_step_before_the_lease_does(
     running: Running, proxy: Proxy, tmp_path: Path, failing: Callable[[Proxy], None]
 ) -> None:
     failing(proxy)
-    assert running.outcome.result(timeout=20) is None
+    eventually(lambda: list(tmp_path.glob("work/reports/*.json")))
     assert processes_of(tmp_path) == []
     assert running.server_now() < running.lease_expires_at()
     assert running.server.status(running.step) == "RUNNING"
+    proxy.restore()
+    assert running.outcome.result(timeout=20) == HANDED_BACK
+    assert running.server.attempt(running.step) == ("READY", 2)
 
 
 def test_the_fence_counts_from_when_the_claim_was_asked_for(
@@ -113,9 +117,31 @@ def test_the_fence_counts_from_when_the_claim_was_asked_for(
     monkeypatch.setattr(ApiClient, "claim", answer_late)
     monkeypatch.setattr("worker.runner.clock", lambda: now if answered.is_set() else now - LEASE_S)
     step = server.new_step(f"touch '{tmp_path}/ran'")
-    assert runner.run(step) is None
-    assert server.status(step) == "RUNNING"
+    assert runner.run(step) == HANDED_BACK
+    assert server.attempt(step) == ("READY", 2)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_claim_that_is_answered_at_last_has_its_whole_lease(
+    server: Server, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first answers were lost, one for as long as a lease lasts."""
+    moments, claim = iter([clock() - LEASE_S, clock()]), ApiClient.claim
+
+    def lose_first(self: ApiClient, *arguments: Any) -> Claim:
+        answer = claim(self, *arguments)
+        if not tries:
+            tries.append(answer)
+            server.database.transact(leases.extend, step, "by-test", 1, 0.1)
+            raise Unreachable("the answer was lost")
+        assert server.database.read(_lease_expires_at) > server.database.read(database_now) + timedelta(seconds=1)
+        return answer
+
+    tries: list[Claim] = []
+    monkeypatch.setattr(ApiClient, "claim", lose_first)
+    monkeypatch.setattr("worker.runner.clock", lambda: next(moments))
+    step = server.new_step("true")
+    assert runner.run(step) == Outcome(exit_code=0)
 
 
 def test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once(
@@ -165,7 +191,7 @@ def test_a_runner_that_stops_while_the_server_is_away_still_ends(
 ) -> None:
     proxy.refuse()
     runner.stop()
-    assert running.outcome.result(timeout=15) == Outcome("lost")
+    assert running.outcome.result(timeout=15) == HANDED_BACK
     assert len(list((tmp_path / "work/reports").glob("*.json"))) == 1
 
 
@@ -180,4 +206,4 @@ def test_two_runners_on_one_work_folder_do_not_disturb_each_other(
     assert len(list((tmp_path / "work").glob("attempt-*"))) == 1
     assert not running.outcome.done()
     first.stop()
-    assert running.outcome.result(timeout=15) == Outcome("lost")
+    assert running.outcome.result(timeout=15) == HANDED_BACK

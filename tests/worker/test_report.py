@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from app.services import leases
+from tests.support.attendance import attend
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
-from tests.worker.conftest import ON_SQLITE, NewRunner, Server
+from tests.worker.conftest import LEASE_S, ON_SQLITE, NewRunner, Server
 from worker.api import ApiClient
 from worker.attempt import Outcome
 from worker.report import Reporter
@@ -198,6 +200,11 @@ sys.exit(main())
 """
 
 
+def _overdue(session: Session) -> list[tuple[str, int]]:
+    attend(session, LEASE_S)
+    return list(leases.overdue(session, LEASE_S))
+
+
 @pytest.mark.parametrize("stage", ["while it is written", "before it is sent", "after it was answered"])
 def test_a_runner_killed_at_any_point_of_its_report_loses_none(
     server: Server, proxy: Proxy, tmp_path: Path, new_runner: NewRunner, stage: str
@@ -213,7 +220,7 @@ def test_a_runner_killed_at_any_point_of_its_report_loses_none(
     assert died.returncode == -signal.SIGKILL, died.stderr
     next_one = new_runner()
     if stage == "while it is written":  # nothing was kept: the lease brings the next attempt
-        eventually(lambda: server.database.read(leases.overdue) == [(step, 1)])
+        eventually(lambda: server.database.transact(_overdue) == [(step, 1)])
         server.database.transact(leases.expire, step, 1)
         assert next_one.run(step, 2) == Outcome(exit_code=0)
     eventually(lambda: server.status(step) == "SUCCESS")

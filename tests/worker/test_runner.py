@@ -10,7 +10,7 @@ import pytest
 from tests.support.wait import eventually
 from tests.worker.conftest import Server
 from worker.api import Refused
-from worker.attempt import Outcome
+from worker.attempt import HANDED_BACK, Outcome
 from worker.runner import Runner
 from worker.workspace import remove_left, workspace
 
@@ -55,7 +55,7 @@ def test_a_runner_that_stops_hands_its_attempt_back(server: Server, runner: Runn
         running = slot.submit(runner.run, step)
         eventually(lambda: server.status(step) == "RUNNING")
         runner.stop()
-        assert running.result(timeout=10) == Outcome("lost")
+        assert running.result(timeout=10) == HANDED_BACK
     shown = server.step(step)
     assert (shown["status"], shown["attempt"]) == ("READY", 2)
 

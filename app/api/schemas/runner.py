@@ -1,6 +1,8 @@
 """What runners send and get."""
 
-from marshmallow import fields, validate
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
 
 from app.api.schemas.base import ATTEMPT, BaseSchema, Items, QueryInteger, Text, TrueFalse, Whole
 from app.domain.limits import MAX_INTEGER
@@ -41,8 +43,18 @@ class CompletionSchema(BaseSchema):
     )
     reason = Text(
         validate=validate.OneOf([str(reason) for reason in REPORTED_REASONS]),
-        metadata={"description": "Why it failed; `exit` where left out. `lost` hands the attempt back"},
+        metadata={"description": "Why it failed; `exit` where left out. After `lost` it is tried again"},
     )
+    handed_back = TrueFalse(
+        load_default=False,
+        metadata={"description": "With `lost`: for no fault of the step's, so this attempt does not count"},
+    )
+
+    @validates_schema
+    def only_the_lost_are_handed_back(self, report: dict[str, Any], **_: object) -> None:
+        """Whoever has a result does not give it back."""
+        if report["handed_back"] and (report.get("status"), report.get("reason")) != ("failed", Reason.LOST):
+            raise ValidationError("Only a failure for the reason `lost` is handed back.", "handedBack")
 
 
 class ReceiptSchema(BaseSchema):
@@ -76,7 +88,7 @@ class ClaimSchema(BaseSchema):
     project_id = fields.String(attribute="run.project_id", metadata={"description": "The build's project"})
     name = fields.String(attribute="run.name", metadata={"description": "The step's name"})
     attempt = fields.Integer(metadata={"description": "The attempt that is now the runner's"})
-    lease_seconds = fields.Float(attribute="lease_s", metadata={"description": "Until when the lease lasts, from now"})
+    lease_seconds = fields.Float(attribute="lease_s", metadata={"description": "How long the lease lasts from now"})
     timeout_seconds = fields.Integer(attribute="timeout_s", metadata={"description": "The step's time limit"})
 
 
@@ -91,7 +103,7 @@ class HeartbeatSchema(BaseSchema):
     """What the runner should do."""
 
     cancel = fields.Boolean(metadata={"description": "Whether to stop"})
-    lease_seconds = fields.Float(attribute="lease_s", metadata={"description": "Until when the lease lasts, from now"})
+    lease_seconds = fields.Float(attribute="lease_s", metadata={"description": "How long the lease lasts from now"})
 
 
 class LogAppendQuery(BaseSchema):

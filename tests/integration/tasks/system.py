@@ -20,6 +20,7 @@ from app.services.builds import BuildRequest
 from config import commands
 from config.settings import load_settings
 from tasks.celery_app import make_celery
+from tests.support.attendance import attended
 from tests.support.ports import free_port
 from tests.support.program import Program
 from tests.support.redis_server import RedisServer
@@ -86,6 +87,10 @@ class System:
         program = self.start(commands.API, **settings)
         program.wait_line("Booting worker")
         return program
+
+    def attend(self) -> None:
+        """For tests without an API: an API seems to be there, and to have been for long, so leases can run out."""
+        self._started.enter_context(attended(self.database, load_settings(self.environ).lease_s))
 
     def close(self) -> None:
         self._started.close()

@@ -21,6 +21,7 @@ TIMES = LeaseTimes(lease_s=0.01, step_timeout_s=60)
 
 def claimed_and_lost(system: System) -> str:
     """A step whose runner sends no heartbeat any more."""
+    system.attend()
     build = system.build()
     system.database.transact(planning.plan, build)
     (step,) = system.step_ids(build)

@@ -5,6 +5,7 @@ Constraints carry the names that the naming rule in `app/models/base.py` gives t
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,6 +31,7 @@ ACTIONS = (
     "workflow.created",
 )
 REASONS = ("cancelled", "condition", "config", "dependency", "exit", "lost", "reused", "timeout")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 UNEXPLAINED = "(status = 'SUCCESS' AND reason = 'reused')"
 
 
@@ -39,6 +41,7 @@ def upgrade() -> None:
     create_step_runs()
     create_attempts()
     create_audit()
+    create_presence()
 
 
 def create_projects() -> None:
@@ -154,7 +157,7 @@ def create_attempts() -> None:
         "attempts",
         *(key("step_run_id"), number("number"), word("status"), word("reason", optional=True)),
         *(text("runner", optional=True), text("claim_key", 200, optional=True), number("exit_code", optional=True)),
-        *(flag("heartbeats"), instant("lease_expires_at"), instant("deadline_at")),
+        *(flag("handed_back"), flag("heartbeats"), instant("lease_expires_at"), instant("deadline_at")),
         *(instant("started_at"), instant("finished_at", optional=True)),
         primary_key("attempts", "step_run_id", "number"),
         reference("attempts", "step_runs", step_run_id="id"),
@@ -171,6 +174,7 @@ def create_attempts() -> None:
             f"(status IN ('CANCELLED', 'FAILED')) = (reason IS NOT NULL) OR {UNEXPLAINED}",
         ),
         check("attempts", "number_from_one", "number >= 1"),
+        check("attempts", "handed_back_is_lost", "NOT handed_back OR reason = 'lost'"),
     )
     partial_index("uq_attempts_live", "attempts", "step_run_id", "finished_at IS NULL", one_each=True)
     partial_index("ix_attempts_lease", "attempts", "lease_expires_at", "finished_at IS NULL")
@@ -205,6 +209,16 @@ def create_audit() -> None:
         check("audit_counts", "shard_not_negative", "shard >= 0"),
         check("audit_counts", "entries_positive", "entries > 0"),
     )
+
+
+def create_presence() -> None:
+    table = op.create_table(
+        "api_presence",
+        *(number("id"), instant("since"), instant("seen_at")),
+        primary_key("api_presence", "id"),
+        check("api_presence", "one_row", "id = 1"),
+    )
+    op.bulk_insert(table, [{"id": 1, "since": LONG_AGO, "seen_at": LONG_AGO}])
 
 
 def key(name: str, optional: bool = False) -> sa.Column[str]:

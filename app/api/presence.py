@@ -1,0 +1,60 @@
+"""Notes for the sweep that this API process is there, and knows when it cannot.
+
+While the database is away no attempt can be given to anybody else, and after it is back every lease gets its time again
+(`app.services.presence`). So heartbeats can be answered without it: a runner works on, and loses nothing.
+"""
+
+import random
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.models.database import Database
+from app.services import presence
+
+log = structlog.get_logger(__name__)
+
+NOTES_PER_LEASE = 15
+"""So three within the gap after which an API counts as away: one that is late does not make a gap."""
+SURELY_AWAY_SHARE = 1 / 3
+"""Of a lease, and longer than that gap: a last note may have reached the database without our knowing."""
+
+
+class Presence:
+    """One per API process; nothing is noted before `start`, and no lease stands."""
+
+    def __init__(self, database: Database, lease_s: float) -> None:
+        self._database, self._lease_s = database, lease_s
+        self._noted_at: float | None = None
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Note it at once, and again and again, in a thread that ends with the process."""
+        threading.Thread(target=self._run, name="presence", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def leases_stand(self) -> bool:
+        """Whether the database has been away for so long that no lease can run out before a heartbeat is heard again.
+
+        Only what this process knows counts: where several API processes serve and one alone is cut off from the
+        database, a runner that asks that one may work on for some time after its attempt was given away.
+        """
+        noted_at = self._noted_at
+        return noted_at is not None and time.monotonic() - noted_at > self._lease_s * SURELY_AWAY_SHARE
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._note()
+            except SQLAlchemyError as error:
+                log.warning("presence not noted; leases stand until it is", error=str(getattr(error, "orig", error)))
+            self._stopped.wait(self._lease_s / NOTES_PER_LEASE * random.uniform(0.8, 1))
+
+    def _note(self) -> None:
+        if self._database.transact(presence.note, self._lease_s):
+            log.info("leases get their time anew: the API, or the database, had been away")
+        self._noted_at = time.monotonic()

@@ -1,0 +1,35 @@
+"""A lease runs out only while there is somebody to renew it at.
+
+Every API process notes each second or two that it is there and reaches the database. While nobody has, and for one
+lease after somebody has again, no attempt counts as lost: its runner may be alive and in vain have tried to say so. The
+same holds where the database's clock has jumped, which looks no different.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import case, literal, select, update
+from sqlalchemy.orm import Session
+
+from app.models import ApiPresence
+from app.models.base import UtcDateTime
+from app.models.clock import database_now
+
+GAP_SHARE = 1 / 5
+"""Of a lease: an API that was not heard of for longer was away. A runner tries several times within it."""
+
+
+def note(session: Session, lease_s: float) -> bool:
+    """Note that the API is there; whether it had been away. One small update."""
+    now, gap = database_now(session), timedelta(seconds=lease_s * GAP_SHARE)
+    unbroken = ApiPresence.seen_at.between(now - gap, now + gap)
+    noted = update(ApiPresence).values(
+        seen_at=now, since=case((unbroken, ApiPresence.since), else_=literal(now, UtcDateTime))
+    )
+    return session.scalars(noted.returning(ApiPresence.since)).one() == now
+
+
+def allows_verdicts(session: Session, lease_s: float) -> bool:
+    """Whether every runner that is alive has had a whole lease's time to be heard until now."""
+    now, gap, lease = database_now(session), timedelta(seconds=lease_s * GAP_SHARE), timedelta(seconds=lease_s)
+    heard = (ApiPresence.seen_at.between(now - gap, now + gap), ApiPresence.since <= now - lease)
+    return session.scalar(select(ApiPresence.id).where(*heard)) is not None

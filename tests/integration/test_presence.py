@@ -1,0 +1,104 @@
+"""No runner counts as lost while it could not be heard, by the database's clock and by the rows alone."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from app.models import ApiPresence
+from app.models.database import Database
+from app.services import leases, presence
+from tests.integration.plant import Plant
+
+LEASE_S = 30.0
+
+
+class Api:
+    """The only API, as the database knows it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def note(self) -> bool:
+        return self.database.transact(presence.note, LEASE_S)
+
+    def passes(self, seconds: float) -> None:
+        """Time goes by without a note: the row is older then. Negative where the clock is put back."""
+        past = timedelta(seconds=seconds)
+        row = self.database.read(lambda session: session.scalars(select(ApiPresence)).one())
+        moved = update(ApiPresence).values(since=row.since - past, seen_at=row.seen_at - past)
+        self.database.transact(lambda session: session.execute(moved))
+
+    def notes_for(self, seconds: int) -> None:
+        for _ in range(0, seconds, 2):
+            self.passes(2)
+            self.note()
+
+    @property
+    def allows_verdicts(self) -> bool:
+        return self.database.read(presence.allows_verdicts, LEASE_S)
+
+
+@pytest.fixture
+def api(database: Database) -> Api:
+    return Api(database)
+
+
+def test_nobody_is_lost_before_there_was_an_api(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    plant.age(step_id, "lease_expires_at")
+    plant.age(step_id, "deadline_at")
+    assert plant.database.read(leases.overdue, LEASE_S) == []
+    assert plant.overdue() == [(step_id, 1)]
+
+
+def test_an_api_allows_verdicts_once_it_was_there_for_a_lease(api: Api) -> None:
+    assert not api.allows_verdicts
+    assert api.note()
+    api.notes_for(28)
+    assert not api.allows_verdicts
+    api.notes_for(4)
+    assert api.allows_verdicts
+
+
+def test_an_api_that_is_away_stops_all_verdicts_and_begins_anew(api: Api) -> None:
+    api.note()
+    api.notes_for(40)
+    api.passes(7)
+    assert not api.allows_verdicts
+    assert api.note()
+    api.notes_for(28)
+    assert not api.allows_verdicts
+    api.notes_for(4)
+    assert api.allows_verdicts
+
+
+def test_a_note_that_is_a_little_late_is_no_gap(api: Api) -> None:
+    api.note()
+    api.notes_for(40)
+    api.passes(5)
+    assert api.allows_verdicts
+    assert not api.note()
+    assert api.allows_verdicts
+
+
+@pytest.mark.parametrize("jump_s", [600, -600])
+def test_a_clock_that_jumps_is_as_good_as_a_gap(api: Api, jump_s: int) -> None:
+    api.note()
+    api.notes_for(40)
+    api.passes(jump_s)
+    assert not api.allows_verdicts
+    assert api.note()
+    assert not api.allows_verdicts
+
+
+def test_several_apis_are_one(api: Api, database: Database) -> None:
+    """One that stops while another is there makes no gap."""
+    other = Api(database)
+    api.note()
+    api.notes_for(20)
+    for _ in range(10):
+        api.passes(3)
+        assert not other.note()
+    assert api.allows_verdicts
