@@ -60,9 +60,13 @@ class ApiClient:
         """The bash program of one part of the step."""
         return self._send("GET", f"{step_id}?{urlencode({'part': part})}")
 
-    def heartbeat(self, step_id: str, runner: str, attempt: int) -> float | None:
-        """Keep the attempt; how many seconds the lease lasts now, None where the server wants the step to stop."""
-        answer = self._post(f"{step_id}/heartbeat", {"runner": runner, "attempt": attempt})
+    def heartbeat(self, step_id: str, runner: str, attempt: int, patience_s: float) -> float | None:
+        """Keep the attempt; how many seconds the lease lasts now, None where the server wants the step to stop.
+
+        `patience_s`: a heartbeat that hangs must leave time for others before the lease is over.
+        """
+        body = {"runner": runner, "attempt": attempt}
+        answer = self._post(f"{step_id}/heartbeat", body, urllib3.Timeout(patience_s))
         with _as_expected(answer):
             return None if answer["cancel"] else float(answer["leaseSeconds"])
 
@@ -79,13 +83,20 @@ class ApiClient:
         with _as_expected(answer):
             assert answer["success"] is True
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return _object(self._send("POST", path, json.dumps(body).encode(), "application/json"))
+    def _post(self, path: str, body: dict[str, Any], timeout: urllib3.Timeout = TIMEOUT) -> dict[str, Any]:
+        return _object(self._send("POST", path, json.dumps(body).encode(), "application/json", timeout))
 
-    def _send(self, method: str, path: str, body: bytes | None = None, content_type: str | None = None) -> bytes:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str | None = None,
+        timeout: urllib3.Timeout = TIMEOUT,
+    ) -> bytes:
         headers = {"Content-Type": content_type} if content_type else {}
         try:
-            response = self._pool.request(method, f"{self._base}/{path}", body=body, headers=headers)
+            response = self._pool.request(method, f"{self._base}/{path}", body=body, headers=headers, timeout=timeout)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"the server at {self._base} does not answer: {error}") from error
         if 200 <= response.status < 300:

@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 
 FENCE_MARGIN_S = 5.0
 """The processes are gone this long before the server may start the next attempt."""
+PATIENCE_SHARE = 1 / 10
+"""Of a lease: how long a heartbeat waits for its answer."""
 AGAIN_S = 1.0
 """After a heartbeat that was not heard the next one follows this soon, if not sooner."""
 
@@ -33,6 +35,7 @@ class Heart:
     def __init__(self, client: ApiClient, claim: Claim, runner: str, lease: Lease, grace_s: float) -> None:
         self._client, self._claim, self._runner = client, claim, runner
         self._lease, self._grace_s = lease, grace_s
+        self._patience_s = claim.lease_s * PATIENCE_SHARE
         self._over = threading.Event()
 
     @contextmanager
@@ -55,7 +58,7 @@ class Heart:
         """One heartbeat; whether the server heard it."""
         asked_at = clock()
         try:
-            lease_s = self._client.heartbeat(self._claim.step_id, self._runner, self._claim.attempt)
+            lease_s = self._client.heartbeat(self._claim.step_id, self._runner, self._claim.attempt, self._patience_s)
         except Unreachable as error:
             log.warning("heartbeat not heard", error=str(error))
             return False

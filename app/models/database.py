@@ -32,6 +32,15 @@ POSTGRESQL_TIMEOUTS = "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_i
 """Milliseconds. No statement of ours comes near; one that does is stuck, and an error frees the rows it holds. A wait
 for a row that another transaction holds ends first, and is begun again with the whole unit of work."""
 
+POSTGRESQL_LIVENESS = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+"""Seconds, the last one milliseconds. A server whose machine is gone says nothing; TCP alone would wait for hours."""
+
 
 def make_engine(url: str, pool_size: int, timeouts: str = POSTGRESQL_TIMEOUTS) -> Engine:
     """An engine for either database; `pool_size` is the number of threads that use it at once.
@@ -48,7 +57,7 @@ def make_engine(url: str, pool_size: int, timeouts: str = POSTGRESQL_TIMEOUTS) -
         pool_pre_ping=True,
         pool_size=pool_size,
         pool_recycle=POOL_RECYCLE_S,
-        connect_args={"options": timeouts, "connect_timeout": 5},
+        connect_args={"options": timeouts, **POSTGRESQL_LIVENESS},
     )
 
 

@@ -140,7 +140,7 @@ class Attempt(Base):
         final_when("status", FINAL_ATTEMPT_STATUSES),
         reason_explains(FINAL_ATTEMPT_STATUSES - {AttemptStatus.SUCCESS}),
         CheckConstraint("number >= 1", name="number_from_one"),
-        CheckConstraint("NOT handed_back OR reason = 'lost'", name="handed_back_is_lost"),
+        CheckConstraint("NOT handed_back OR (reason IS NOT NULL AND reason = 'lost')", name="handed_back_is_lost"),
         Index(
             "uq_attempts_live",
             "step_run_id",

@@ -18,6 +18,10 @@ REPORTS = [
     ({"status": "failed", "exitCode": 1.5}, "exitCode"),
     ({"status": "failed", "exitCode": 2**40}, "exitCode"),
     ({"status": "failed", "reason": "dependency"}, "reason"),
+    ({"status": "failed", "reason": "lost", "handedBack": "yes"}, "handedBack"),
+    ({"status": "failed", "reason": "exit", "handedBack": True}, "handedBack"),
+    ({"status": "failed", "handedBack": True}, "handedBack"),
+    ({"status": "success", "handedBack": True}, "handedBack"),
 ]
 
 

@@ -94,8 +94,11 @@ def test_a_move_that_no_table_knows_is_a_defect_of_ours(client: Client, step: st
 
 def test_an_attempt_handed_back_is_followed_by_the_next(client: Client, step: str) -> None:
     claim(client, step)
-    assert complete(client, step, status="failed", reason="lost", attempt=1).body["stepStatus"] == "READY"
-    assert [attempt["reason"] for attempt in client.get(f"/api/steps/{step}/attempts").body] == ["lost"]
+    report = {"status": "failed", "reason": "lost", "handedBack": True, "attempt": 1}
+    assert complete(client, step, **report).body["stepStatus"] == "READY"
+    claim(client, step)
+    (first, second) = client.get(f"/api/steps/{step}/attempts").body
+    assert (first["reason"], first["handedBack"], second["handedBack"]) == ("lost", True, False)
     assert client.get(f"/api/steps/{step}").body["attempt"] == 2
 
 

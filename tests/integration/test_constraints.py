@@ -29,8 +29,9 @@ COPIES = {
     for table in Base.metadata.sorted_tables
 }
 INSERT_ATTEMPT = (
-    "INSERT INTO attempts (step_run_id, number, status, heartbeats, lease_expires_at, deadline_at, started_at) "
-    "SELECT {step}, {number}, 'RUNNING', heartbeats, lease_expires_at, deadline_at, started_at "
+    "INSERT INTO attempts "
+    "(step_run_id, number, status, handed_back, heartbeats, lease_expires_at, deadline_at, started_at) "
+    "SELECT {step}, {number}, 'RUNNING', handed_back, heartbeats, lease_expires_at, deadline_at, started_at "
     "FROM attempts WHERE step_run_id = :running"
 )
 INSERT_STEP = (
@@ -104,11 +105,12 @@ CASES: Mapping[str, str] = {
     "uq_attempts_live": INSERT_ATTEMPT.format(step="step_run_id", number=2),
     "ck_attempts_status_known": ATTEMPT.format("status = 'READY'") + ":running",
     "ck_attempts_reason_known": INSERT_ATTEMPT.format(step=":ready", number=1)
-    .replace("status, heartbeats", "status, reason, finished_at, heartbeats")
+    .replace("status, handed_back", "status, reason, finished_at, handed_back")
     .replace("'RUNNING', ", "'FAILED', 'because', started_at, "),
     "ck_attempts_final_has_finished_at": ATTEMPT.format("finished_at = started_at") + ":running",
     "ck_attempts_reason_explains_status": ATTEMPT.format("status = 'FAILED', finished_at = started_at") + ":running",
     "ck_attempts_number_from_one": INSERT_ATTEMPT.format(step=":ready", number=0),
+    "ck_attempts_handed_back_is_lost": ATTEMPT.format("handed_back = (1 = 1)") + ":running",
     "tr_attempts_final": ATTEMPT.format("exit_code = 7") + ":failed",
     # logs
     "fk_log_chunks_step_run_id_attempt": INSERT_CHUNK.format(attempt=2, start=0, bytes="'x'"),
@@ -119,6 +121,7 @@ CASES: Mapping[str, str] = {
     "FROM audit_entries LIMIT 1",
     "ck_audit_entries_action_known": "INSERT INTO audit_entries SELECT 'new', project_id, 'step.lost', details, "
     "created_at FROM audit_entries LIMIT 1",
+    "ck_api_presence_one_row": "INSERT INTO api_presence SELECT 2, since, seen_at FROM api_presence",
     "ck_audit_counts_action_known": "INSERT INTO audit_counts VALUES ('', 'step.lost', 0, 1)",
     "ck_audit_counts_shard_not_negative": "INSERT INTO audit_counts VALUES ('x', 'step.ready', -1, 1)",
     "ck_audit_counts_entries_positive": "INSERT INTO audit_counts VALUES ('x', 'step.ready', 0, 0)",

@@ -67,6 +67,10 @@ class Server:
         shown = self.step(step_id)
         return shown["status"], shown["attempt"]
 
+    def handed_back(self, step_id: str) -> list[bool]:
+        """For each attempt, whether it does not count."""
+        return [attempt["handedBack"] for attempt in self.client.get(f"/api/steps/{step_id}/attempts").body]
+
     def actions(self, action: str) -> int:
         """How many audit entries there are of one action."""
         entries = self.client.get("/api/audit-logs?limit=1000").body["auditLogs"]

@@ -101,6 +101,7 @@ def test_a_runner_cut_off_from_the_server_ends_the_step_before_the_lease_does(
     proxy.restore()
     assert running.outcome.result(timeout=20) == HANDED_BACK
     assert running.server.attempt(running.step) == ("READY", 2)
+    assert running.server.handed_back(running.step) == [True]
 
 
 def test_the_fence_counts_from_when_the_claim_was_asked_for(

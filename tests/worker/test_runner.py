@@ -56,8 +56,8 @@ def test_a_runner_that_stops_hands_its_attempt_back(server: Server, runner: Runn
         eventually(lambda: server.status(step) == "RUNNING")
         runner.stop()
         assert running.result(timeout=10) == HANDED_BACK
-    shown = server.step(step)
-    assert (shown["status"], shown["attempt"]) == ("READY", 2)
+    assert server.attempt(step) == ("READY", 2)
+    assert server.handed_back(step) == [True]
 
 
 def test_a_step_sees_its_own_environment_and_of_the_runners_only_the_path(

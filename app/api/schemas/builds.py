@@ -140,6 +140,9 @@ class AttemptSchema(BaseSchema):
     attempt = fields.Integer(attribute="number", metadata={"description": "Its number, from 1"})
     status = word(AttemptStatus, "How it stands or ended")
     reason = word(Reason, "Why it failed")
+    handed_back = fields.Boolean(
+        metadata={"description": "Whether its runner gave it up for no fault of the step's, so that it does not count"}
+    )
     runner = shown("The runner that claimed it")
     exit_code = fields.Integer(metadata={"description": "The script's exit status"})
     started_at = instant("When it was claimed")

@@ -174,7 +174,7 @@ def create_attempts() -> None:
             f"(status IN ('CANCELLED', 'FAILED')) = (reason IS NOT NULL) OR {UNEXPLAINED}",
         ),
         check("attempts", "number_from_one", "number >= 1"),
-        check("attempts", "handed_back_is_lost", "NOT handed_back OR reason = 'lost'"),
+        check("attempts", "handed_back_is_lost", "NOT handed_back OR (reason IS NOT NULL AND reason = 'lost')"),
     )
     partial_index("uq_attempts_live", "attempts", "step_run_id", "finished_at IS NULL", one_each=True)
     partial_index("ix_attempts_lease", "attempts", "lease_expires_at", "finished_at IS NULL")
