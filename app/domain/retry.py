@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.domain.transitions import StepEvent
 from app.domain.vocabulary import Reason
 
 LOST_ATTEMPTS = 3
@@ -32,3 +33,10 @@ def may_retry(attempt: int, reason: Reason, policy: RetryPolicy, handed_back: in
     if reason is Reason.LOST:
         allowed = max(allowed, LOST_ATTEMPTS)
     return attempt - handed_back < allowed and handed_back < HANDED_BACK_ATTEMPTS
+
+
+def event_after(attempt: int, reason: Reason | None, policy: RetryPolicy, handed_back: int = 0) -> StepEvent:
+    """What the end of an attempt is to its step run; without a reason the attempt succeeded."""
+    if reason is None:
+        return StepEvent.SUCCEED
+    return StepEvent.RETRY if may_retry(attempt, reason, policy, handed_back) else StepEvent.FAIL

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from app.domain import rulings
 from app.domain.audit import AuditAction
-from app.domain.errors import Conflict
-from app.domain.vocabulary import AttemptStatus, StepStatus
-from app.models import Attempt, StepRun
+from app.domain.vocabulary import StepStatus
 from app.services import endings, leases, logs, steps
 from app.services.endings import Outcome
 from app.services.trail import Trail
@@ -44,9 +43,9 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
     number = report.attempt or run.attempt
     attempt = steps.lock_attempt(session, run, number)
     if attempt is not None and attempt.finished_at is not None:
-        _refuse_contradiction(attempt, report.outcome)
+        rulings.allow_repetition(attempt, report.outcome.reason)
         return Receipt(run.status, build.status.is_final)
-    _refuse_unless_open(run, number)
+    rulings.allow_report(run, number)
     with Trail(session, actor=run.runner or "runner") as trail:
         live = attempt or leases.take(trail, build, run, leases.Claimant(), times)
         if report.log:
@@ -54,19 +53,3 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
             logs.append_at_end(session, live, report.log, report.log_limit_bytes)
         endings.end(trail, build, run, live, report.outcome, AuditAction.STEP_COMPLETED)
     return Receipt(run.status, build.status.is_final)
-
-
-def _refuse_contradiction(attempt: Attempt, outcome: Outcome) -> None:
-    status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
-    if attempt.status is not status or attempt.reason is not outcome.reason:
-        because = f" ({attempt.reason})" if attempt.reason else ""
-        raise Conflict(f"attempt {attempt.number} has already ended: {attempt.status}{because}", "already_ended")
-
-
-def _refuse_unless_open(run: StepRun, number: int) -> None:
-    if number != run.attempt:
-        raise Conflict(f"attempt {number} is not the current one; that is attempt {run.attempt}", "stale_attempt")
-    if run.status is StepStatus.PENDING:
-        raise Conflict(f"step '{run.name}' waits for steps it depends on", "dependencies_open")
-    if run.status.is_final:
-        raise Conflict(f"step '{run.name}' has ended: {run.status}", "already_final")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.domain.audit import AuditAction
 from app.domain.definition import StepDefinition
 from app.domain.engine import Settlement, settlement_of
-from app.domain.retry import may_retry
+from app.domain.retry import event_after
 from app.domain.transitions import StepEvent
 from app.domain.vocabulary import AttemptStatus, Reason, StepStatus
 from app.models import Attempt, Build, StepRun
@@ -57,11 +57,9 @@ def record(trail: Trail, action: AuditAction, run: StepRun, before: StepStatus, 
 
 
 def _event(session: Session, run: StepRun, outcome: Outcome) -> StepEvent:
-    if outcome.reason is None:
-        return StepEvent.SUCCEED
     policy = StepDefinition.from_posted(run.definition).retries
     handed_back = _handed_back(session, run) if run.attempt > 1 or outcome.reason is Reason.LOST else 0
-    return StepEvent.RETRY if may_retry(run.attempt, outcome.reason, policy, handed_back) else StepEvent.FAIL
+    return event_after(run.attempt, outcome.reason, policy, handed_back)
 
 
 def _handed_back(session: Session, run: StepRun) -> int:

@@ -7,11 +7,12 @@ from datetime import timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from app.domain import rulings
 from app.domain.audit import AuditAction
 from app.domain.definition import StepDefinition
 from app.domain.errors import Conflict, NotFound
 from app.domain.transitions import BuildEvent, StepEvent
-from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus
+from app.domain.vocabulary import AttemptStatus, BuildStatus, StepStatus
 from app.models import Attempt, Build, StepRun
 from app.models.clock import database_now
 from app.services import endings, presence, progress, steps
@@ -62,7 +63,7 @@ def claim(session: Session, step_id: str, claimant: Claimant, attempt: int | Non
     if held:
         held.lease_expires_at = database_now(session) + timedelta(seconds=lease_s)
     else:
-        _refuse_unless_ready(run, attempt)
+        rulings.allow_claim(run, attempt)
         with Trail(session, actor=claimant.runner or "runner") as trail:
             take(trail, build, run, claimant, times)
     return Claim(run, run.attempt, lease_s, timeout_s)
@@ -128,9 +129,8 @@ def expire(session: Session, step_id: str, number: int) -> None:
     if attempt is None:
         raise NotFound("Attempt")
     with Trail(session, actor="sweep") as trail:
-        timed_out = attempt.deadline_at < trail.now
-        if attempt.finished_at is None and (timed_out or attempt.lease_expires_at < trail.now):
-            reason = Reason.TIMEOUT if timed_out else Reason.LOST
+        reason = rulings.overdue(trail.now, attempt.lease_expires_at, attempt.deadline_at)
+        if attempt.finished_at is None and reason:
             endings.end(trail, build, run, attempt, endings.Outcome(False, reason), AuditAction.STEP_EXPIRED)
 
 
@@ -148,14 +148,3 @@ def _held(session: Session, run: StepRun, claimant: Claimant, attempt: int | Non
         return None
     live = steps.lock_attempt(session, run, run.attempt)
     return live if live and (live.runner, live.claim_key) == (claimant.runner, claimant.key) else None
-
-
-def _refuse_unless_ready(run: StepRun, attempt: int | None) -> None:
-    if attempt is not None and attempt != run.attempt:
-        raise Conflict(f"attempt {attempt} is not the current one; that is attempt {run.attempt}", "stale_attempt")
-    if run.status is StepStatus.PENDING:
-        raise Conflict(f"step '{run.name}' waits for steps it depends on", "dependencies_open")
-    if run.status is StepStatus.RUNNING:
-        raise Conflict(f"step '{run.name}' is being run by runner '{run.runner}'", "already_claimed")
-    if run.status.is_final:
-        raise Conflict(f"step '{run.name}' has ended: {run.status}", "already_final")

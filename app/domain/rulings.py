@@ -1,0 +1,67 @@
+"""What may be done with an attempt: who may claim, report or lose one, as rows and messages stand.
+
+A message or a report may be late, doubled or about an attempt that is over. Every ruling here either allows the act or
+ends it with a Conflict that says why; the acts themselves are the services'.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from app.domain.errors import Conflict
+from app.domain.vocabulary import AttemptStatus, Reason, StepStatus
+
+
+class Step(Protocol):
+    """What a ruling looks at: a step run's row, and the number of the attempt that runs or may start next."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def status(self) -> StepStatus: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def runner(self) -> str | None: ...
+
+
+class Ended(Protocol):
+    """An attempt that is over."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def status(self) -> AttemptStatus: ...
+    @property
+    def reason(self) -> Reason | None: ...
+
+
+def allow_claim(step: Step, attempt: int | None) -> None:
+    """A claim of the attempt (None: whichever is current) needs a step that is READY for it."""
+    allow_report(step, step.attempt if attempt is None else attempt)
+    if step.status is StepStatus.RUNNING:
+        raise Conflict(f"step '{step.name}' is being run by runner '{step.runner}'", "already_claimed")
+
+
+def allow_report(step: Step, attempt: int) -> None:
+    """The end of an attempt needs a step that is READY or RUNNING with it; one that nobody claimed may be reported."""
+    if attempt != step.attempt:
+        raise Conflict(f"attempt {attempt} is not the current one; that is attempt {step.attempt}", "stale_attempt")
+    if step.status is StepStatus.PENDING:
+        raise Conflict(f"step '{step.name}' waits for steps it depends on", "dependencies_open")
+    if step.status.is_final:
+        raise Conflict(f"step '{step.name}' has ended: {step.status}", "already_final")
+
+
+def allow_repetition(attempt: Ended, reason: Reason | None) -> None:
+    """A report about an attempt that is over must say what was said first."""
+    status = AttemptStatus.FAILED if reason else AttemptStatus.SUCCESS
+    if attempt.status is not status or attempt.reason is not reason:
+        because = f" ({attempt.reason})" if attempt.reason else ""
+        raise Conflict(f"attempt {attempt.number} has already ended: {attempt.status}{because}", "already_ended")
+
+
+def overdue(now: datetime, lease_expires_at: datetime, deadline_at: datetime) -> Reason | None:
+    """Why a running attempt is ended without its runner, if it is: its time limit is over, or its lease."""
+    if deadline_at < now:
+        return Reason.TIMEOUT
+    return Reason.LOST if lease_expires_at < now else None
