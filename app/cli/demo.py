@@ -15,7 +15,7 @@ from app.cli.demo_repository import WORKFLOW, make_repository
 from app.cli.errors import ExitStatus
 from app.cli.follow import follow
 from app.cli.git_source import find_source
-from app.cli.options import connect, console
+from app.cli.options import connect, patient_console
 from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress
 from app.cli.run import print_heading
@@ -43,7 +43,7 @@ def demo(leave: bool, port: int | None, data_dir: Path | None) -> ExitStatus:
 
     Nothing has to be installed or running, and nothing of an `up` that runs is touched.
     """
-    out = console()
+    out = patient_console()
     with _folder(data_dir) as folder:
         wanted = load_settings(environment_with({"BUILDSERVER_PORT": port}))
         chosen = free_port("127.0.0.1", wanted.port)

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any, cast
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from app.cli.client import ApiClient
+from app.cli.patient_output import PatientOutput
 from config.settings import Settings, load_settings
 
 Command = Callable[..., Any]
@@ -46,4 +47,13 @@ def heading(title: str, beside: str) -> list[Text]:
 
 def console(to_stderr: bool = False) -> Console:
     """Colours, cursor and width of a terminal where there is one, plain lines elsewhere."""
-    return Console(file=sys.stderr if to_stderr else sys.stdout, highlight=False, markup=False, emoji=False)
+    return _console_on(sys.stderr if to_stderr else sys.stdout)
+
+
+def patient_console() -> Console:
+    """The same for a command that must not end because its output has no room."""
+    return _console_on(cast(IO[str], PatientOutput(sys.stdout)))
+
+
+def _console_on(stream: IO[str]) -> Console:
+    return Console(file=stream, highlight=False, markup=False, emoji=False)

@@ -5,6 +5,7 @@ Builds come from the audit log, the rest from the programs' logs as they grow. E
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -32,16 +33,25 @@ def watch_until_stopped(system: System, out: Console) -> None:
     feed = BuildFeed(ApiClient(system.plan.url))
     try:
         while system.alive():
-            for name, tail in tails.items():
-                for line in tail.new_lines():
-                    for text in surfaced(name, line):
-                        print_timed(out, text)
+            for text in counted([text for name, tail in tails.items() for text in _news(name, tail)]):
+                print_timed(out, text)
             for news in feed.news():
                 print_timed(out, Text(news))
             time.sleep(POLL_S)
     except KeyboardInterrupt:
         return
     raise StartupFailed(f"the supervisor ended; its log is {logs / 'supervisord.log'}")
+
+
+def _news(name: str, tail: LogTail) -> Iterator[Text]:
+    return (text for line in tail.new_lines() for text in surfaced(name, line))
+
+
+def counted(news: list[Text]) -> list[Text]:
+    """Each text once, and how often it came: while a disk is full, every request complains of it."""
+    times = Counter(text.plain for text in news)
+    once = {text.plain: text for text in news}.values()
+    return [text.append(f" ({times[text.plain]} times)") if times[text.plain] > 1 else text for text in once]
 
 
 def print_timed(out: Console, text: Text) -> None:

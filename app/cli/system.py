@@ -112,12 +112,12 @@ class System:
         config = self.plan.directory.run / "supervisord.conf"
         config.write_text(supervisor_config(self._programs(), self.plan.directory))
         self._supervisor = subprocess.Popen(
-            [*leash_words(), sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],
+            [*leash_words(), sys.executable, "-m", "app.cli.supervisor", "-n", "-c", str(config)],
             cwd=self.plan.directory.run,
             env=dict(self.plan.environ),
             stdin=self._lock,  # the supervisor holds the data directory's lock as long as it lives
             stdout=subprocess.DEVNULL,
-            stderr=(self.plan.directory.logs / "supervisord.err").open("wb"),
+            stderr=(self.plan.directory.logs / "supervisord.log").open("ab"),  # what it says before it has a log
             start_new_session=True,
         )
 

@@ -18,7 +18,7 @@ from app.cli.addresses import free_port, require_free
 from app.cli.data_directory import DataDirectory
 from app.cli.embedded_redis import require_answer
 from app.cli.errors import ExitStatus
-from app.cli.options import console
+from app.cli.options import patient_console
 from app.cli.startup import Startup
 from app.cli.startup_display import StartupDisplay, print_addresses
 from app.cli.surfacing import watch_until_stopped
@@ -51,7 +51,7 @@ def up(
         "BUILDSERVER_EXECUTOR": executor,
     }
     environ = environment_with(wishes)
-    out = console()
+    out = patient_console()
     with running_system(environ, load_settings(environ), out) as system:
         out.print("\nCtrl-C stops it; builds that are open go on at the next start.", style="dim", soft_wrap=True)
         watch_until_stopped(system, out)

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 
 from app.cli.log_tail import LogTail
-from app.cli.surfacing import surfaced
+from app.cli.surfacing import counted, surfaced
 
 
 def test_only_what_is_new_is_read(tmp_path: Path) -> None:
@@ -52,3 +53,8 @@ def test_a_log_that_comes_later_or_is_rotated_is_read_from_its_beginning(tmp_pat
 )
 def test_warnings_errors_and_restarts_are_surfaced(program: str, line: str, shown: list[str]) -> None:
     assert [text.plain for text in surfaced(program, line)] == shown
+
+
+def test_what_is_said_again_and_again_is_shown_once_with_how_often() -> None:
+    news = counted([Text("full"), Text("other"), Text("full"), Text("full")])
+    assert [text.plain for text in news] == ["full (3 times)", "other"]

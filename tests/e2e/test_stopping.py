@@ -54,7 +54,7 @@ def test_no_process_is_left_and_an_open_build_is_carried_on(tmp_path: Path, port
 
 def test_a_killed_supervisor_takes_everything_with_it_and_up_says_so(tmp_path: Path, port: int) -> None:
     with running(tmp_path / "data", "up", "--port", str(port)) as system:
-        (supervisor,) = (number for number, line in system.processes().items() if "supervisor.supervisord" in line)
+        (supervisor,) = (number for number, line in system.processes().items() if "app.cli.supervisor" in line)
         os.kill(supervisor, signal.SIGKILL)
         system.wait_gone()
     assert system.process.returncode == 3
