@@ -7,7 +7,6 @@ new `up` waits until the programs of one that was killed have stopped.
 import fcntl
 import os
 import re
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +15,12 @@ from pathlib import Path
 from typing import IO
 
 from app.cli.errors import UsageFault
+from app.cli.private_folder import private_folder
 
 STOPPING_S = 15.0  # longer than the programs of a killed `up` take to stop
 POLL_S = 0.1
 SOCKET_PATH_BYTES = 100  # the kernels' limits are 108 (Linux) and 104 (macOS)
+SHORT = Path("/tmp")  # what the environment names may be as long as the data directory's own path
 PLAIN_PATH = re.compile(rb"[\w./~+-]+")  # what stands for itself in a URL
 UNFIT = frozenset('%"\n\r\t;#')  # the supervisor's configuration gives these a meaning
 
@@ -78,8 +79,8 @@ class DataDirectory:
         if len(path) <= SOCKET_PATH_BYTES and PLAIN_PATH.fullmatch(path):
             yield self.run
             return
-        with tempfile.TemporaryDirectory(prefix="buildserver-", dir="/tmp") as folder:
-            yield Path(folder)
+        with private_folder(SHORT) as folder:
+            yield folder
 
 
 def _acquire(lock: IO[str], path: Path) -> None:

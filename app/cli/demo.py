@@ -17,12 +17,13 @@ from app.cli.follow import follow
 from app.cli.git_source import find_source
 from app.cli.options import connect, patient_console
 from app.cli.outcome import command_line, print_outcome
+from app.cli.private_folder import private_folder
 from app.cli.progress import Progress
 from app.cli.run import print_heading
 from app.cli.submit import submit
 from app.cli.surfacing import watch_until_stopped
 from app.cli.system import Plan
-from app.cli.up import environment_with, running_system
+from app.cli.up import environment_with, interruptible, running_system
 from app.cli.workflow_file import read_workflow_file
 from config.settings import load_settings
 
@@ -44,7 +45,7 @@ def demo(leave: bool, port: int | None, data_dir: Path | None) -> ExitStatus:
     Nothing has to be installed or running, and nothing of an `up` that runs is touched.
     """
     out = patient_console()
-    with _folder(data_dir) as folder:
+    with interruptible(out), _folder(data_dir) as folder:
         wanted = load_settings(environment_with({"BUILDSERVER_PORT": port}))
         chosen = free_port("127.0.0.1", wanted.port)
         if chosen != wanted.port:
@@ -72,8 +73,8 @@ def _folder(wanted: Path | None) -> Iterator[Path]:
     if wanted is not None:
         yield wanted.resolve()
         return
-    with tempfile.TemporaryDirectory(prefix="buildserver-demo-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with private_folder(Path(tempfile.gettempdir())) as folder:
+        yield folder
 
 
 def _build(plan: Plan, folder: Path, out: Console) -> ExitStatus:

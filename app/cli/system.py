@@ -119,6 +119,7 @@ class System:
             stdout=subprocess.DEVNULL,
             stderr=(self.plan.directory.logs / "supervisord.log").open("ab"),  # what it says before it has a log
             start_new_session=True,
+            close_fds=False,  # so it holds the locks of private folders too; Python lets nothing else be inherited
         )
 
     def __exit__(

@@ -6,19 +6,22 @@ shows is short; everything else is in the data directory's logs.
 
 import os
 import signal
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 from rich.console import Console
 
 from app.cli.addresses import free_port, require_free
-from app.cli.data_directory import DataDirectory
+from app.cli.data_directory import SHORT, DataDirectory
 from app.cli.embedded_redis import require_answer
 from app.cli.errors import ExitStatus
 from app.cli.options import patient_console
+from app.cli.private_folder import remove_abandoned
 from app.cli.startup import Startup
 from app.cli.startup_display import StartupDisplay, print_addresses
 from app.cli.surfacing import watch_until_stopped
@@ -52,7 +55,7 @@ def up(
     }
     environ = environment_with(wishes)
     out = patient_console()
-    with running_system(environ, load_settings(environ), out) as system:
+    with interruptible(out), running_system(environ, load_settings(environ), out) as system:
         out.print("\nCtrl-C stops it; builds that are open go on at the next start.", style="dim", soft_wrap=True)
         watch_until_stopped(system, out)
     return ExitStatus.OK
@@ -69,28 +72,51 @@ def running_system(environ: Mapping[str, str], settings: Settings, out: Console)
     """A system that is ready, and is stopped at the end, however the end comes."""
     began = time.monotonic()
     refuse_open_network(settings)
-    with stoppable(), DataDirectory(settings.data_dir).claimed() as lock:
+    for parent in {SHORT, Path(tempfile.gettempdir())}:
+        remove_abandoned(parent)
+    with DataDirectory(settings.data_dir).claimed() as lock:
         require_free(settings.host, settings.port)
         with DataDirectory(settings.data_dir).socket_folder() as sockets:
             plan = make_plan(environ, free_port("127.0.0.1", settings.port + FLOWER_OFFSET), sockets)
             if plan.redis_socket is None:
                 require_answer(plan.settings.redis_url)
             startup = Startup(plan, began)
-            with System(plan, lock) as system:
+            with System(plan, lock) as system, stopped_aloud(system, out):
                 with StartupDisplay(out) as display:
                     ready_after_s = startup.bring_up(system, display.show)
                 print_addresses(out, plan, ready_after_s)
-                try:
-                    yield system
-                finally:
-                    out.print("stopping …")
-                    system.stop()
-                    out.print("stopped")
+                yield system
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """SIGTERM and a closed terminal stop the system as Ctrl-C does, and Ctrl-C does so where a shell ignores it."""
+def stopped_aloud(system: System, out: Console) -> Iterator[None]:
+    """Stop the system at the end, and say so. Nobody can interrupt that: it is over in seconds, or they are killed."""
+    said_at_the_end = True
+    try:
+        yield
+    except KeyboardInterrupt:
+        said_at_the_end = False  # `interruptible` says it
+        raise
+    finally:
+        if system.alive():
+            _heed(signal.SIG_IGN)
+            out.print("stopping …")
+            system.stop()
+            if said_at_the_end:
+                out.print("stopped")
+
+
+@contextmanager
+def interruptible(out: Console) -> Iterator[None]:
+    """SIGTERM and a closed terminal stop the command as Ctrl-C does, and Ctrl-C does so where a shell ignores it."""
+    _heed(signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        out.print("stopped")
+        raise click.exceptions.Exit(ExitStatus.INTERRUPTED) from None
+
+
+def _heed(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    yield
+        signal.signal(number, handler)

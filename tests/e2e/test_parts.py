@@ -81,3 +81,4 @@ def test_sigterm_in_the_middle_of_the_start_leaves_nothing(tmp_path: Path, port:
     system.wait_gone()
     assert system.process.returncode in (0, 130)
     assert "Traceback" not in system.output
+    assert system.output.splitlines()[-1] == "stopped"

@@ -1,13 +1,14 @@
 """However `up` ends, nothing of it stays behind, and the next one carries on what was open."""
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import BUILDSERVER, environment, running, until
+from tests.e2e.running import BUILDSERVER, Running, environment, running, until
 
 ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
 ENDS_AS = {signal.SIGKILL: (-signal.SIGKILL, False)}
@@ -29,6 +30,17 @@ steps:
 """
 
 
+def socket_folder(system: Running) -> Path:
+    """Where its Redis listens, as that says itself."""
+    (path,) = set(re.findall(r"unixsocket[: ](\S+)/redis\.sock", "\n".join(system.processes().values())))
+    return Path(path)
+
+
+def held_by_supervisor(system: Running) -> set[Path]:
+    (supervisor,) = (number for number, line in system.processes().items() if "app.cli.supervisor" in line)
+    return {descriptor.readlink() for descriptor in Path(f"/proc/{supervisor}/fd").iterdir()}
+
+
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda number: number.name)
 def test_no_process_is_left_and_an_open_build_is_carried_on(tmp_path: Path, port: int, ending: signal.Signals) -> None:
     """`run` follows the build all the while, through the pause as well."""
@@ -39,13 +51,15 @@ def test_no_process_is_left_and_an_open_build_is_carried_on(tmp_path: Path, port
         command = [*BUILDSERVER, "run", str(flow), "--server", first.url("API")]
         follower = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(), cwd=tmp_path)
         until(lambda: "sleep 1000" in " ".join(first.processes().values()), "the step runs")
-        assert "redis" in " ".join(first.processes().values())
+        sockets = socket_folder(first)
+        assert (sockets / "owner.lock" in held_by_supervisor(first)) is (ending in FOLDERS)
         first.send(ending)
         first.wait_gone()
         assert (first.process.returncode, first.output.endswith("stopped\n")) == ENDS_AS.get(ending, (0, True))
     flag.touch()
     with running(data, *up):
         output, _ = follower.communicate(timeout=CARRIED_ON_S)
+        assert sockets.exists() is (ending not in FOLDERS), "the private one of the first is gone"
     assert follower.returncode == 0, output
     long, after = (line for line in output.splitlines() if line.startswith("SUCCESS  "))
     assert long.split()[1:2] + long.split()[-2:] == ["long", "attempt", "2"]
@@ -59,3 +73,22 @@ def test_a_killed_supervisor_takes_everything_with_it_and_up_says_so(tmp_path: P
         system.wait_gone()
     assert system.process.returncode == 3
     assert system.output.splitlines()[-1].startswith("buildserver: the supervisor ended; its log is ")
+
+
+@pytest.mark.parametrize("moment", ["app.models.migrate", "redis", "gunicorn"])
+def test_an_interrupted_demo_says_that_it_has_stopped_and_leaves_nothing(
+    tmp_path: Path, port: int, moment: str
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    command, variables = [*BUILDSERVER, "demo", "--port", str(port)], {**environment(), "TMPDIR": str(folder)}
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables)
+    try:
+        until(lambda: any(moment in line for line in Running.left(folder).values()), f"{moment} runs")
+    finally:
+        demo.send_signal(signal.SIGINT)
+        output, _ = demo.communicate(timeout=60)
+    assert (demo.returncode, output.splitlines()[-1:]) == (130, ["stopped"])
+    assert "Traceback" not in output
+    assert Running.left(folder) == {}
+    assert list(folder.iterdir()) == []
