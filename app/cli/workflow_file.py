@@ -76,8 +76,7 @@ def read_workflow_file(path: Path, settings: Settings) -> WorkflowFile:
     reading = Reading()
     content = WORKFLOW(reading, root, "") or {}
     steps = [_step(reading, step, f"steps[{index}]") for index, step in enumerate(content.get("steps", []))]
-    if not reading.faults:
-        _check_graph(reading, steps, settings)
+    _check_graph(reading, steps, settings)
     if reading.faults:
         raise FileFaults(str(path), reading.faults)
     return WorkflowFile(content.get("name", writable(path.stem)[:NAME_LENGTH]), tuple(steps))
@@ -100,9 +99,19 @@ def _step(reading: Reading, written: dict[str, Any] | None, path: str) -> dict[s
 
 
 def _check_graph(reading: Reading, steps: list[dict[str, Any]], settings: Settings) -> None:
-    nodes = [Node(step["name"], step["dependsOn"]) for step in steps]
+    """Note the graph's faults that do not follow from others: a name that cannot be read may be anybody's."""
+    names_known = all("name" in step for step in steps)
+    at_fault = {fault.field for fault in reading.faults}
+    nodes = [_node(step, index) for index, step in enumerate(steps)]
     for fault in graph_faults(nodes, GraphLimits(settings.max_steps, settings.max_edges)):
-        reading.fault_at(fault.path, fault.message)
+        if fault.path not in at_fault and (names_known or fault.code != "unknown_dependency"):
+            reading.fault_at(fault.path, fault.message)
+
+
+def _node(step: dict[str, Any], index: int) -> Node:
+    """The step for the graph; what could not be read is a name that nobody has."""
+    unread = f"\0{index}"
+    return Node(step.get("name", unread), [need or f"{unread}?" for need in step.get("dependsOn", [])])
 
 
 def _with_slug(step: dict[str, Any], slugs: dict[str, str]) -> dict[str, Any]:

@@ -30,13 +30,13 @@ class GraphLimits:
 def graph_faults(nodes: Sequence[Node], limits: GraphLimits) -> list[Fault]:
     """Everything wrong with the graph, in the order of the steps; empty where it can be built.
 
-    A cycle is looked for only in a graph whose names are sound, and the first one found is spelled out.
+    The first cycle found is spelled out; none is looked for where a name stands for two steps.
     """
     too_large = list(_size_faults(nodes, limits))
     if too_large:
         return too_large
-    faults = [*_duplicate_faults(nodes), *_dependency_faults(nodes)]
-    return faults or list(_cycle_faults(nodes))
+    duplicates = list(_duplicate_faults(nodes))
+    return [*duplicates, *_dependency_faults(nodes), *([] if duplicates else _cycle_faults(nodes))]
 
 
 def _size_faults(nodes: Sequence[Node], limits: GraphLimits) -> Iterator[Fault]:
@@ -76,7 +76,8 @@ def _unknown(dependency: str, suggestions: Suggestions) -> str:
 
 
 def _cycle_faults(nodes: Sequence[Node]) -> Iterator[Fault]:
-    sorter = TopologicalSorter({node.name: node.depends_on for node in nodes})
+    """What depends on itself has been told of already."""
+    sorter = TopologicalSorter({node.name: [need for need in node.depends_on if need != node.name] for node in nodes})
     try:
         sorter.prepare()
     except CycleError as error:

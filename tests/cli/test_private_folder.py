@@ -14,9 +14,9 @@ from pathlib import Path
 from app.cli.private_folder import private_folder
 with private_folder(Path(sys.argv[1])) as folder:
     (folder / "content").write_text("x")
-    heir = subprocess.Popen(["sleep", "1000"], close_fds=False, stdout=subprocess.DEVNULL)
+    heir = subprocess.Popen(["sleep", "60"], close_fds=False, stdout=subprocess.DEVNULL)
     print(heir.pid, folder, flush=True)
-    time.sleep(1000)
+    time.sleep(60)
 """
 
 

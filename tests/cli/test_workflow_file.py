@@ -134,6 +134,31 @@ def test_all_faults_are_shown_in_the_order_of_lines(path: Path, settings: Settin
     assert places == ["1", "5", "6", "7"]
 
 
+def test_faults_of_fields_and_of_the_graph_are_told_together(path: Path, settings: Settings) -> None:
+    text = """\
+steps:
+- {name: a, run: x, dependsOn: [b], bogus: 1}
+- {name: b, run: x, dependsOn: [a, nope]}
+- {name: c, run: x, dependsOn: [5, c]}
+"""
+    assert [fault.split(": ")[:2] for fault in faults(path, text, settings)] == [
+        ["flow.yml:2:32", "steps[0].dependsOn"],
+        ["flow.yml:2:37", "steps[0].bogus"],
+        ["flow.yml:3:36", "steps[1].dependsOn[1]"],
+        ["flow.yml:4:33", "steps[2].dependsOn[0]"],
+        ["flow.yml:4:36", "steps[2].dependsOn[1]"],
+    ]
+
+
+def test_a_name_that_cannot_be_read_makes_no_other_step_wrong(path: Path, settings: Settings) -> None:
+    text = "steps:\n- {nam: a, run: x}\n- {name: b, run: x, dependsOn: [a]}\n- {name: b, run: x}\n"
+    assert [fault.split(": ")[1] for fault in faults(path, text, settings)] == [
+        "steps[0].name",
+        "steps[0].nam",
+        "steps[2].name",
+    ]
+
+
 def test_a_cycle_is_spelled_out(path: Path, settings: Settings) -> None:
     text = "steps:\n" + "".join(
         f"- {{name: {name}, run: x, dependsOn: [{needed}]}}\n" for name, needed in ("ab", "bc", "ca")
