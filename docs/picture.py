@@ -19,6 +19,7 @@ from rich.text import Text
 PICTURE = Path(__file__).with_name("demo.svg")
 ROOT = Path(__file__).parents[1]
 COMMAND = ("make", "--no-print-directory", "demo", "ARGS=--exit")
+TYPED = " ".join(word for word in COMMAND if word != "--no-print-directory")
 COLUMNS, LINES = 92, 40
 ERASED, UP = re.compile(r"\x1b\[2K"), re.compile(r"\x1b\[(\d*)A")
 STYLE = re.compile(r"\x1b\[[\d;]*m")
@@ -26,7 +27,7 @@ MOVE = re.compile(r"\x1b\[\?25[lh]|\x1b\[2K|\x1b\[\d*A|\r|\n|(?:\x1b\[[\d;]*m|[^
 
 FRAME = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" role="img" xmlns="http://www.w3.org/2000/svg">
-<title>The terminal after make demo: the system starts, four steps succeed, the system stops</title>
+<title>The terminal after make demo ARGS=--exit: the system starts, four steps succeed, the system stops</title>
 <style>
 .{unique_id}-matrix {{
   font-family: ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace;
@@ -89,8 +90,8 @@ def screen(written: str) -> list[str]:
 
 def draw(lines: list[str]) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi("\n".join(["\x1b[1m$\x1b[0m make demo ARGS=--exit", *lines])), soft_wrap=True)
-    drawn = console.export_svg(title="make demo", code_format=FRAME, unique_id="demo")
+    console.print(Text.from_ansi("\n".join([f"\x1b[1m$\x1b[0m {TYPED}", *lines])), soft_wrap=True)
+    drawn = console.export_svg(title=TYPED, code_format=FRAME, unique_id="demo")
     return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
 
 

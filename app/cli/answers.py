@@ -57,6 +57,8 @@ class StepRun:
     reason: str | None
     runner: str | None
     exit_code: int | None
+    pool: str | None
+    ready_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -71,6 +73,8 @@ class StepRun:
             reason=body.get("reason"),
             runner=body.get("runner"),
             exit_code=body.get("exitCode"),
+            pool=body.get("pool"),
+            ready_at=instant(body.get("readyAt")),
             started_at=instant(body.get("startedAt")),
             finished_at=instant(body.get("finishedAt")),
         )
@@ -107,10 +111,12 @@ class AuditEntry:
     id: str
     action: str
     build_id: str
+    created_at: datetime
 
     @classmethod
     def from_json(cls, body: Json) -> Self:
-        return cls(body["id"], body["action"], body["details"]["buildId"])
+        created_at = datetime.fromisoformat(body["createdAt"]).astimezone(UTC)
+        return cls(body["id"], body["action"], body["details"]["buildId"], created_at)
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class Build:
 
     id: str
     project_id: str
+    workflow_id: str
     status: str
     status_reason: str | None
     branch: str | None
@@ -134,6 +141,7 @@ class Build:
         return cls(
             id=body["id"],
             project_id=body["projectId"],
+            workflow_id=body["workflowId"],
             status=body["status"],
             status_reason=body.get("statusReason"),
             branch=body.get("branch"),

@@ -1,12 +1,13 @@
 """Builds that begin and end, as the audit log tells of them: asked for now and then, each told once."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from app.cli.answers import AuditEntry, Build
 from app.cli.client import ApiClient
 from app.cli.errors import Refused, ServerUnreachable
 from app.cli.outcome import counts
-from app.cli.wording import duration, origin
+from app.cli.wording import duration, one_line, origin, short_id
 from app.domain.audit import AuditAction
 
 TOLD = (AuditAction.BUILD_CREATED, AuditAction.BUILD_FINISHED)
@@ -22,15 +23,20 @@ class BuildFeed:
     def __init__(self, client: ApiClient) -> None:
         self._client = client
         self._seen: dict[AuditAction, str] = {}
+        self._untold: dict[str, AuditEntry] = {}
+        self._names: dict[tuple[str, str], str] = {}
         self.news()
 
     def news(self) -> list[str]:
         """A line for each build that was created or finished since the last call, oldest first."""
-        try:
-            entries = [entry for action in TOLD for entry in self._unseen(action)]
-            return [self._line(entry) for entry in sorted(entries, key=lambda entry: entry.id)]
-        except (Refused, ServerUnreachable):
-            return []
+        lines = []
+        with suppress(Refused, ServerUnreachable):
+            for action in TOLD:
+                self._untold.update((entry.id, entry) for entry in self._unseen(action))
+            for key, entry in sorted(self._untold.items()):
+                lines.append(self._line(entry))
+                del self._untold[key]
+        return lines
 
     def _unseen(self, action: AuditAction) -> list[AuditEntry]:
         """Entries after the newest one seen; ids are ordered by time."""
@@ -42,11 +48,23 @@ class BuildFeed:
 
     def _line(self, entry: AuditEntry) -> str:
         build = self._client.build(entry.build_id)
-        if entry.action == AuditAction.BUILD_FINISHED:
-            return ended(build)
-        return f"build {build.id} begins: {len(build.steps)} steps  {origin(build)}".rstrip()
+        told = ended(build) if entry.action == AuditAction.BUILD_FINISHED else begun(build)
+        return f"{self._name(build)}  {short_id(build.id)}  {told}"
+
+    def _name(self, build: Build) -> str:
+        """`project / workflow`; neither changes, so each is asked for once."""
+        key = build.project_id, build.workflow_id
+        if key not in self._names:
+            names = self._client.project_name(build.project_id), self._client.workflow_name(build.workflow_id)
+            self._names[key] = " / ".join(map(one_line, names))
+        return self._names[key]
+
+
+def begun(build: Build) -> str:
+    steps = "1 step" if len(build.steps) == 1 else f"{len(build.steps)} steps"
+    return f"begins: {steps}  {origin(build)}".rstrip()
 
 
 def ended(build: Build) -> str:
     elapsed_s = build.elapsed_s(datetime.now(UTC)) or 0.0
-    return f"build {build.id} {build.status} in {duration(elapsed_s)}: {counts(build)}"
+    return f"{build.status} in {duration(elapsed_s)}: {counts(build)}"

@@ -13,10 +13,11 @@ from app.cli.errors import ExitStatus, UsageFault
 from app.cli.field_readers import did_you_mean
 from app.cli.options import connect, console, json_option, print_line, server_option
 from app.cli.submit import LOCAL_ACCOUNT
-from app.cli.wording import age, cropped, duration, origin
+from app.cli.wording import SHORT_BUILD, age, cropped, duration, origin
 from app.domain.vocabulary import BuildStatus
 
-PROJECT_WIDTH = 24
+PROJECT_WIDTH = 18  # with the columns before it, leaves the commit some room in 80
+HEADING = ["BUILD", "STATUS", "TOOK", "CREATED", "PROJECT", "COMMIT"]
 STATUS = 1  # the column
 STATUS_STYLES: dict[str, str] = {
     BuildStatus.PENDING: "yellow",
@@ -45,19 +46,32 @@ def builds(project: str | None, limit: int, server: str | None, as_json: bool) -
 
 
 def print_builds(out: Console, found: list[Build], projects: dict[str, Project]) -> None:
-    """Aligned columns on a terminal, tab-separated ones elsewhere. The first is the whole id, to be copied."""
+    """Aligned columns with a heading and short ids on a terminal; elsewhere tab-separated ones, and whole ids."""
     now = datetime.now(UTC)
     rows = [_cells(build, projects, now) for build in found]
     if not rows:
         out.print(Text("no builds yet: make one with `buildserver run FILE.yml`", style="dim"), soft_wrap=True)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        if out.is_terminal:
-            cells = [Text(f"{cell:<{width}}") for cell, width in zip(row, widths, strict=True)]
-            cells[STATUS].stylize(STATUS_STYLES.get(row[STATUS], "default"))
-            print_line(out, *cells)
-        else:
-            click.echo("\t".join(row))
+    elif out.is_terminal:
+        _print_table(out, rows)
+    else:
+        click.echo("\n".join("\t".join(row) for row in rows))
+
+
+def _print_table(out: Console, rows: list[list[str]]) -> None:
+    length = _distinct_length([row[0] for row in rows])
+    shown = [[row[0][:length], *row[1:]] for row in rows]
+    widths = [max(map(len, column)) for column in zip(HEADING, *shown, strict=True)]
+    print_line(out, *(Text(f"{cell:<{width}}", style="dim") for cell, width in zip(HEADING, widths, strict=True)))
+    for row in shown:
+        cells = [Text(f"{cell:<{width}}") for cell, width in zip(row, widths, strict=True)]
+        cells[STATUS].stylize(STATUS_STYLES.get(row[STATUS], "default"))
+        print_line(out, *cells)
+
+
+def _distinct_length(ids: list[str]) -> int:
+    """How much of these ids tells them apart, but no less than a short id."""
+    lengths = range(SHORT_BUILD, max(map(len, ids)) + 1)
+    return next((length for length in lengths if len({each[:length] for each in ids}) == len(ids)), SHORT_BUILD)
 
 
 def _cells(build: Build, projects: dict[str, Project], now: datetime) -> list[str]:

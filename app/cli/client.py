@@ -28,6 +28,7 @@ from app.cli.answers import (
     whole_build,
 )
 from app.cli.errors import Refused, ServerUnreachable, UsageFault
+from app.domain.audit import AuditAction
 from config.redaction import without_credentials
 
 CONNECT_TIMEOUT_S = 5.0
@@ -109,10 +110,19 @@ class ApiClient:
         """Every try of the step run so far, oldest first."""
         return self._get(f"/api/steps/{_part(step_id)}/attempts", list_of(Attempt.from_json))
 
-    def audit_entries(self, action: str, limit: int) -> list[AuditEntry]:
-        """The newest entries of an action on builds, newest first."""
-        entries = list_of(AuditEntry.from_json)
-        return self._get("/api/audit-logs", lambda body: entries(body["auditLogs"]), action=action, limit=limit)
+    def audit_entries(self, action: str, limit: int, offset: int = 0) -> list[AuditEntry]:
+        """Entries of an action on builds, newest first."""
+        read = list_of(AuditEntry.from_json)
+        query: dict[str, str | int] = {"action": action, "limit": limit, "offset": offset}
+        return self._get("/api/audit-logs", lambda body: read(body["auditLogs"]), **query)
+
+    def project_name(self, project_id: str) -> str:
+        """As the project was called when it was created; the API lists projects by their accounts only."""
+        query: dict[str, str | int] = {"projectId": project_id, "action": AuditAction.PROJECT_CREATED, "limit": 1}
+        return self._get("/api/audit-logs", lambda body: str(body["auditLogs"][0]["details"]["name"]), **query)
+
+    def workflow_name(self, workflow_id: str) -> str:
+        return self._get(f"/api/workflows/{_part(workflow_id)}", lambda body: str(body["name"]))
 
     def step_log(self, step_id: str) -> bytes:
         """The newest attempt's log, byte for byte; empty while there is none."""

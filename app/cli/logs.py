@@ -7,6 +7,7 @@ import click
 from app.cli.answers import Build, StepRun
 from app.cli.errors import ExitStatus, UsageFault
 from app.cli.field_readers import did_you_mean
+from app.cli.find_build import whole_id
 from app.cli.options import connect, server_option
 from app.cli.wording import one_line, printable
 
@@ -18,12 +19,12 @@ from app.cli.wording import one_line, printable
 def logs(build_id: str, step: str | None, server: str | None) -> ExitStatus:
     """Print what the steps of a build printed.
 
-    BUILD is the build's id, STEP a step's name; without it, all steps one after another.
+    BUILD is the build's id or the beginning of it, STEP a step's name; without it, all steps one after another.
 
     Into a pipe or a file the bytes go as they were printed; on a terminal control sequences are left out.
     """
     client, _ = connect(server)
-    build = client.build(build_id)
+    build = client.build(whole_id(client, build_id))
     if step is not None:
         _write(client.step_log(_find(build, step).id))
         return ExitStatus.OK

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from app.cli.answers import Build, StepRun
 from app.cli.options import print_line
-from app.cli.wording import GLYPHS, STYLES, cropped, duration, one_line, why
+from app.cli.wording import GLYPHS, STYLES, cropped, duration, one_line, waiting, why
 from app.domain.vocabulary import StepStatus
 
 NAME_WIDTH = 40
@@ -32,6 +32,7 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._settled: set[str] = set()
+        self._pools_told: set[str] = set()
         self._live = Live(console=console, transient=True, refresh_per_second=8) if console.is_terminal else None
 
     def __enter__(self) -> Self:
@@ -54,6 +55,10 @@ class Progress:
         for step in sorted(fresh, key=lambda step: step.finished_at or now):
             self._settled.add(step.id)
             print_line(self._console, step_line(step, width, now, plain=not self._console.is_terminal))
+        for pool, text in waiting(build, now).items():
+            if pool not in self._pools_told:
+                self._pools_told.add(pool)
+                self.note(text)
         if self._live:
             self._live.refresh()
 

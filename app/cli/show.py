@@ -10,10 +10,11 @@ from rich.text import Text
 from app.cli.answers import Build, StepRun
 from app.cli.client import ApiClient
 from app.cli.errors import ExitStatus
+from app.cli.find_build import whole_id
 from app.cli.options import connect, console, heading, json_option, print_line, server_option
 from app.cli.outcome import print_outcome
 from app.cli.progress import name_width, standing, step_line
-from app.cli.wording import duration, one_line, origin
+from app.cli.wording import duration, one_line, origin, waiting
 
 
 @click.command()
@@ -23,9 +24,10 @@ from app.cli.wording import duration, one_line, origin
 def show(build_id: str, server: str | None, as_json: bool) -> ExitStatus:
     """Show one build: its steps and what failed.
 
-    BUILD is the build's id. Shown are its steps, how they went, and the log of what failed.
+    BUILD is the build's id, or the beginning of it. Shown are its steps, how they went, and the log of what failed.
     """
     client, settings = connect(server)
+    build_id = whole_id(client, build_id)
     if as_json:
         click.echo(json.dumps(client.build_json(build_id), indent=2))
         return ExitStatus.OK
@@ -35,7 +37,10 @@ def show(build_id: str, server: str | None, as_json: bool) -> ExitStatus:
     if build.final:
         print_outcome(out, client, build, settings.api_url)
     else:
-        out.print(Text(f"{build.status}{standing(build, 0, datetime.now(UTC))}", style="cyan"), soft_wrap=True)
+        now = datetime.now(UTC)
+        out.print(Text(f"{build.status}{standing(build, 0, now)}", style="cyan"), soft_wrap=True)
+        for text in waiting(build, now).values():
+            out.print(Text(text, style="yellow"), soft_wrap=True)
     return ExitStatus.OK
 
 

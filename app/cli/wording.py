@@ -43,6 +43,10 @@ MINUTE_S = 60
 HOUR_S = 3600
 DAY_S = 86_400
 SHORT_COMMIT = 7
+SHORT_BUILD = len("01a20f0c-deac")
+"""The part of an id that is its time: builds of one millisecond have the same."""
+RUNNER_WAIT_S = 5.0
+"""A free runner takes a step in less, unless a message was lost."""
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -93,6 +97,27 @@ def why(step: StepRun) -> str:
         words = f"exit {step.exit_code}"
     tries = f"attempt {step.attempt}" if step.attempt > 1 else ""
     return ", ".join(part for part in (words, tries) if part)
+
+
+def short_id(build_id: str) -> str:
+    return build_id[:SHORT_BUILD]
+
+
+def waiting(build: Build, now: datetime) -> dict[str, str]:
+    """By pool, what to say of a step that no runner has taken for a while, although the build keeps none busy."""
+    busy = {step.pool for step in build.steps if step.status == StepStatus.RUNNING}
+    told: dict[str, str] = {}
+    for step in build.steps:
+        if step.status == StepStatus.READY and step.ready_at and step.pool and step.pool not in busy:
+            waited_s = (now - step.ready_at).total_seconds()
+            if waited_s >= RUNNER_WAIT_S:
+                told.setdefault(step.pool, _not_taken(step.name, step.pool, waited_s))
+    return told
+
+
+def _not_taken(step: str, pool: str, waited_s: float) -> str:
+    waits = f"{one_line(step)!r} has waited {duration(waited_s)} for a runner of pool {pool}"
+    return f"{waits}, and none has taken it: they are busy, or there are none"
 
 
 def origin(build: Build) -> str:

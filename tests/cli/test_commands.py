@@ -146,6 +146,13 @@ def test_show_lists_steps_and_earlier_attempts(client: ApiClient, script: Script
     ]
 
 
+def test_show_says_of_a_step_that_no_runner_takes(client: ApiClient, script: Script, capsys: Captured) -> None:
+    ready = step_json("bench", "READY", None, None, pool="big", readyAt="2026-01-01T00:00:00Z")
+    script.answer("GET", "/api/builds/b1", build_json("PENDING", ready))
+    assert main(["show", "b1", "--server", client.server_url]) == 0
+    assert "for a runner of pool big, and none has taken it" in capsys.readouterr().out.splitlines()[-1]
+
+
 def test_logs_are_the_bytes_that_were_printed(
     client: ApiClient, script: Script, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:

@@ -14,7 +14,7 @@ from app.cli.errors import ExitStatus
 from app.cli.follow import follow
 from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress, standing
-from app.cli.wording import age, duration, one_line, printable, why
+from app.cli.wording import RUNNER_WAIT_S, age, duration, one_line, printable, waiting, why
 from tests.cli.conftest import Script
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -37,7 +37,14 @@ def step_json(
 
 
 def build_json(status: str, *steps: dict[str, Any]) -> dict[str, Any]:
-    build = {"id": "b1", "projectId": "p", "status": status, "createdAt": BEGAN.isoformat(), "steps": list(steps)}
+    build = {
+        "id": "b1",
+        "projectId": "p",
+        "workflowId": "w",
+        "status": status,
+        "createdAt": BEGAN.isoformat(),
+        "steps": list(steps),
+    }
     if status in ("SUCCESS", "FAILED"):
         build |= {"startedAt": BEGAN.isoformat(), "finishedAt": (BEGAN + timedelta(seconds=6)).isoformat()}
     return build
@@ -102,6 +109,29 @@ def test_the_standing_says_what_waits_for_a_runner() -> None:
     assert standing(Build.from_json(build_json("PENDING", *waiting)), 0, BEGAN) == (
         "  0 of 2 steps done · 2 waiting for a runner"
     )
+
+
+def ready_json(name: str, pool: str, since_s: float = 0) -> dict[str, Any]:
+    return step_json(name, "READY", None, None, pool=pool, readyAt=(BEGAN + timedelta(seconds=since_s)).isoformat())
+
+
+def test_a_step_that_no_runner_takes_is_told_of_once_for_each_pool() -> None:
+    console, late = plain(), BEGAN + timedelta(seconds=RUNNER_WAIT_S)
+    build = Build.from_json(build_json("PENDING", ready_json("bench", "big"), ready_json("other", "big")))
+    progress = Progress(console)
+    progress.show(build, late - timedelta(seconds=1))
+    assert printed(console) == ""
+    progress.show(build, late)
+    progress.show(build, late)
+    assert printed(console) == (
+        "'bench' has waited 5.0 s for a runner of pool big, and none has taken it: they are busy, or there are none\n"
+    )
+
+
+def test_a_pool_that_is_busy_with_the_build_is_not_complained_of() -> None:
+    running = step_json("runs", "RUNNING", 0, None, pool="default")
+    build = Build.from_json(build_json("RUNNING", running, ready_json("next", "default"), ready_json("bench", "big")))
+    assert list(waiting(build, BEGAN + timedelta(hours=1))) == ["big"]
 
 
 def test_the_outcome_shows_the_end_of_the_failing_log_and_how_to_see_all_of_it(

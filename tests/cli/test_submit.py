@@ -18,7 +18,13 @@ POSTED = {**{field: value for field, value in STEP.items() if field != "image"},
 FILE = WorkflowFile("flow", (STEP,))
 IMAGES, PROJECTS, LOCAL = "/api/docker-images", "/api/projects", "/api/projects?accountId=local"
 WORKFLOWS, BUILDS = "/api/projects/p/workflows", "/api/projects/p/builds"
-BUILD: dict[str, Any] = {"id": "b", "projectId": "p", "status": "PENDING", "createdAt": "2026-01-01T00:00:00Z"}
+BUILD: dict[str, Any] = {
+    "id": "b",
+    "projectId": "p",
+    "workflowId": "w",
+    "status": "PENDING",
+    "createdAt": "2026-01-01T00:00:00Z",
+}
 
 
 @pytest.fixture

@@ -66,6 +66,28 @@ def test_a_step_takes_one_line_of_any_terminal(shown: tuple[str, ...], columns: 
     assert max(len(first), len(second)) <= columns
 
 
+def test_builds_have_a_heading_and_short_ids_that_tell_them_apart_in_80_columns(
+    client: ApiClient, script: Script
+) -> None:
+    names = {"projectId": "p", "branch": "main", "commitHash": "1234567890", "commitMessage": "m" * 80}
+    ids = [f"01a20f0c-deac-74a9-{end}" for end in ("8", "9")]
+    script.answer("GET", "/api/projects?accountId=local", [{"id": "p", "name": "n" * 80}])
+    found = [{**build_json("SUCCESS"), **names, "id": each} for each in ids]
+    script.answer("GET", "/api/projects/p/builds?limit=20", {"builds": found})
+    lines = printable(on_a_terminal(80, "builds", "--server", client.server_url, TERM="xterm")).splitlines()
+    assert lines[0].split() == ["BUILD", "STATUS", "TOOK", "CREATED", "PROJECT", "COMMIT"]
+    assert sorted(line.split()[0] for line in lines[1:]) == ids
+    assert all(len(line) <= 80 and "main@1234" in line for line in lines[1:])
+
+
+def test_builds_of_different_times_are_told_apart_by_those(client: ApiClient, script: Script) -> None:
+    script.answer("GET", "/api/projects?accountId=local", [{"id": "p", "name": "shop"}])
+    found = [{**build_json("SUCCESS"), "id": f"01a20f0c-deac-74a9-9d95-8e2dea0953{end}"} for end in ("5f",)]
+    script.answer("GET", "/api/projects/p/builds?limit=20", {"builds": found})
+    lines = printable(on_a_terminal(80, "builds", "--server", client.server_url, TERM="xterm")).splitlines()
+    assert lines[1].split()[0] == "01a20f0c-deac"
+
+
 def test_a_colour_terminal_gets_colours(shown: tuple[str, ...]) -> None:
     assert "\x1b[32m✓" in on_a_terminal(80, *shown, TERM="xterm-256color")
 
