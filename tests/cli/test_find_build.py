@@ -36,6 +36,11 @@ def test_an_old_build_is_looked_for_until_ids_are_older(client: ApiClient, scrip
     assert len(script.received) == 3
 
 
+def test_a_build_that_new_ones_push_to_the_next_page_meanwhile_counts_once(client: ApiClient, script: Script) -> None:
+    pages(script, [ONE], [ONE, OLD])
+    assert whole_id(client, "01a2") == ONE
+
+
 def test_a_beginning_that_several_have_is_refused_with_the_candidates(client: ApiClient, script: Script) -> None:
     pages(script, [ONE, TWO, OLD])
     with pytest.raises(UsageFault) as caught:

@@ -1,6 +1,7 @@
 """`up`: what it starts, what it refuses, and that the commands work against it."""
 
 import json
+import re
 import socket
 import sqlite3
 from pathlib import Path
@@ -42,6 +43,7 @@ def test_the_diamond_succeeds(system: Running, examples: Path) -> None:
     steps = [line.split()[:2] for line in answer.stdout.splitlines() if line.startswith("SUCCESS  ")]
     assert sorted(name for _, name in steps) == ["join", "left", "prepare", "right"]
     assert (steps[0][1], steps[-1][1]) == ("prepare", "join")
+    until(lambda: re.search(r" / diamond  \S{13}  SUCCESS in ", system.output), "the terminal names the build")
 
 
 def test_a_failing_build_is_exit_1_with_the_end_of_its_log(system: Running, tmp_path: Path) -> None:
