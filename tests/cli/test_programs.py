@@ -81,7 +81,8 @@ def test_the_packaged_redis_is_taken_where_path_has_none(monkeypatch: pytest.Mon
     assert embedded_redis.find_server() == embedded_redis.packaged_server()
 
 
-def test_a_port_in_use_is_one_line_that_says_what_to_do() -> None:
+def test_a_port_in_use_is_one_line_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli.client.READY_TIMEOUT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         with pytest.raises(UsageFault) as caught:

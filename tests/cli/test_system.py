@@ -54,7 +54,8 @@ def test_a_redis_that_does_not_answer_is_one_line_without_its_password(closed_po
     assert "secret" not in str(caught.value)
 
 
-def test_something_else_in_the_place_of_redis_is_told_apart() -> None:
+def test_something_else_in_the_place_of_redis_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.cli.embedded_redis.ANSWER_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         with pytest.raises(UsageFault, match="does not serve: "):
