@@ -87,6 +87,7 @@ class Attempt:
             argv=[BASH, str(self._place.program)],
             cwd=str(self._place.folder),
             environ=dict(self._place.environ),
+            mark=self._place.mark,
             limit_at=self._limit_at,
             grace_s=grace_s,
         )

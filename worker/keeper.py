@@ -21,6 +21,7 @@ from typing import TypedDict
 
 from worker import process_tree
 from worker.clock import clock
+from worker.marked import MARK
 
 ORPHAN_GRACE_S = 2.0  # the runner died: nobody waits for this step any more
 TICK_S = 1.0  # poll's timer stands still while the machine sleeps
@@ -33,11 +34,12 @@ _OWN_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 
 class Order(TypedDict):
-    """What to run, and until when at most, by `worker.clock`."""
+    """What to run, and until when at most, by `worker.clock`; `mark` is added to the environment."""
 
     argv: list[str]
     cwd: str
     environ: dict[str, str]
+    mark: str
     limit_at: float
     grace_s: float
 
@@ -188,17 +190,18 @@ def _report(control: int, report: Report) -> None:
 
 
 def _start(order: Order, output: int) -> int:
+    keeper = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become(order, output)
+        _become(order, output, keeper)
     return pid
 
 
-def _become(order: Order, output: int) -> None:
+def _become(order: Order, output: int, keeper: int) -> None:
     """In the forked child: turns it into the command, in a session of its own, with nothing of ours but the output."""
     try:
         os.setsid()
-        process_tree.die_with_parent()
+        process_tree.die_with(keeper)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -206,7 +209,7 @@ def _become(order: Order, output: int) -> None:
             signal.signal(number, signal.SIG_DFL)  # ignored ones would stay ignored in the command
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.chdir(order["cwd"])
-        os.execve(order["argv"][0], order["argv"], order["environ"])
+        os.execve(order["argv"][0], order["argv"], {**order["environ"], MARK: order["mark"]})
     except OSError as error:
         os.write(2, f"» cannot start {order['argv'][0]}: {error.strerror}\n".encode(errors="replace"))
     finally:

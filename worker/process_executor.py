@@ -15,6 +15,7 @@ from worker.clock import clock
 from worker.keeper import Order
 from worker.keeper_link import KeeperLink
 from worker.lease import Lease
+from worker.marked import end_marked
 from worker.zygote_client import ZygoteClient
 
 START_PATIENCE_S = 20.0  # a fork takes milliseconds; more means that the zygote was stopped
@@ -30,9 +31,13 @@ class Cause(StrEnum):
     ITSELF = "itself"
     TIMEOUT = "timeout"
     HALT = "halt"  # the lease knows why
-    KEEPER_LOST = "keeper lost"  # someone killed the keeper, and then the zygote the rest
+    KEEPER_LOST = "keeper lost"  # someone killed the keeper; whoever stood above it killed the rest
     NOT_FORKED = "not forked"  # the zygote died before the keeper had begun
     NOT_STARTED = "not started"  # no keeper could be forked in time
+
+
+BY_KEEPER = (Cause.ITSELF, Cause.TIMEOUT, Cause.HALT)
+"""A keeper that says how it ended has seen to it that nothing is left."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class ProcessExecutor:
                 link.order(order)
                 with lease.binds(link):
                     ending = self._follow(link, output, order, on_output)
+            if ending.cause not in BY_KEEPER:
+                end_marked([order["mark"]])
             _empty(output, on_output)
         return ending
 

@@ -32,10 +32,12 @@ def become_subreaper() -> None:
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent() -> None:
-    """Has the kernel kill this process when its parent dies; survives exec, not fork."""
+def die_with(parent: int) -> None:
+    """Has the kernel kill this process when its parent dies, even if it just did; survives exec, not fork."""
     if TRACEABLE:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def children(pid: int) -> list[int]:
@@ -59,6 +61,29 @@ def descendants(pid: int) -> list[int]:
     for below in found:  # grows while it is walked
         found += children(below)
     return found
+
+
+def strangers() -> list[int]:
+    """Children of this process that belong to a step: it began a session, and no process ever returns to another's."""
+    return [child for child in children(os.getpid()) if _session(child) != os.getsid(0)]
+
+
+def _session(pid: int) -> int:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+def reap() -> bool:
+    """Takes note of the children that have ended, and kills those that were stopped; whether any child is left."""
+    try:
+        while (changed := os.waitpid(-1, os.WNOHANG | os.WUNTRACED))[0]:
+            if os.WIFSTOPPED(changed[1]):
+                send([changed[0]], signal.SIGKILL)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def send(pids: Iterable[int], number: signal.Signals) -> None:

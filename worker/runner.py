@@ -21,9 +21,11 @@ from worker.heartbeat import Heart, fence_at
 from worker.lease import Halt, Lease
 from worker.log_file import LogFile
 from worker.log_stream import LogStream
+from worker.marked import end_marked
 from worker.process_executor import ProcessExecutor
+from worker.removal import Remover
 from worker.report import Reporter
-from worker.workspace import remove_left, workspace
+from worker.workspace import left_behind, mark_of, workspace
 from worker.zygote_client import ZygoteClient
 
 log = structlog.get_logger(__name__)
@@ -49,6 +51,7 @@ class Runner:
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
         self._stopping = threading.Event()
         self._reporter = Reporter(self._client, settings.work_dir, self._stopping)
+        self._remover = Remover()
         self._leases: set[Lease] = set()
         self._changed = threading.Lock()
 
@@ -57,11 +60,14 @@ class Runner:
         threading.Thread(target=self._await_stop, name="stop", daemon=True).start()
         self._zygote.start()
         self._reporter.deliver_left()
-        remove_left(self._settings.work_dir)
+        left = left_behind(self._settings.work_dir)
+        end_marked([mark_of(folder) for folder in left])
+        self._remover.start(left)
 
     def stop(self) -> None:
         """End every running step and hand its attempt back; the calls of `run` return within a few seconds."""
         self._stopping.set()
+        self._remover.stop()
         with self._changed:
             for lease in tuple(self._leases):
                 lease.halt(Halt.SHUTDOWN, SHUTDOWN_GRACE_S)
@@ -76,8 +82,9 @@ class Runner:
         self._stop_requests.put(None)  # of all queues this one may interrupt itself
 
     def close(self) -> None:
-        """Let go of the zygote, when nothing runs any more."""
+        """Let go of the zygote and of the last folders, when nothing runs any more."""
         self._zygote.close()
+        self._remover.finish()
 
     def run(self, step_id: str, attempt: int | None = None) -> Outcome | None:
         """Run an attempt to its end and report it; None where there is nothing to report, for the server knows.
@@ -116,7 +123,7 @@ class Runner:
     def _attend(self, claim: Claim, lease: Lease) -> Outcome | None:
         """See the attempt through, from its folders to its report, which does not wait for the folders to go."""
         try:
-            with workspace(self._settings.work_dir, os.environ.get("PATH")) as place:
+            with workspace(self._settings.work_dir, os.environ.get("PATH"), self._remover.take) as place:
                 log_file = LogFile(place.log, self._settings.log_limit_bytes, self._on_output)
                 with LogStream(self._client, claim, lease, log_file):
                     outcome = self._work(Attempt(self._client, self._executor, claim, lease, place, log_file))

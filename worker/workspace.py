@@ -6,9 +6,8 @@ runner left behind when it was killed. Several runners may share a work folder.
 
 import fcntl
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +18,18 @@ _IN_USE, _LEFT = "attempt-", "left-"
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where the attempt works, and everything of the environment that its programs are given."""
+    """Where the attempt works, and everything of the environment that its programs are given; `mark` is this one's."""
 
     folder: Path
     environ: Mapping[str, str]
+    mark: str
     log: Path
     program: Path
 
 
 @contextmanager
-def workspace(work_dir: Path, path: str | None) -> Iterator[Workspace]:
-    """Fresh folders below `work_dir`, gone afterwards; `path` is where the runner looks for programs."""
+def workspace(work_dir: Path, path: str | None, remove: Callable[[Path], None]) -> Iterator[Workspace]:
+    """Fresh folders below `work_dir`, afterwards set aside for `remove`; `path` is the runner's own."""
     work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(work_dir):
         root = Path(tempfile.mkdtemp(prefix=_IN_USE, dir=work_dir))
@@ -38,20 +38,26 @@ def workspace(work_dir: Path, path: str | None) -> Iterator[Workspace]:
     try:
         yield _furnish(root, path)
     finally:
+        left = _set_aside(root)
         os.close(in_use)
-        _remove(root)
+        if left:
+            remove(left)
 
 
-def remove_left(work_dir: Path) -> None:
-    """Remove the folders of runners that are dead."""
+def left_behind(work_dir: Path) -> list[Path]:
+    """The folders of runners that are dead, set aside, and those that were before and are not removed yet."""
     if not work_dir.exists():
-        return
+        return []
     with _alone(work_dir):
         for root in work_dir.glob(f"{_IN_USE}*"):
             if _is_free(root):
-                root.rename(work_dir / root.name.replace(_IN_USE, _LEFT, 1))
-    for root in work_dir.glob(f"{_LEFT}*"):
-        _remove(root)
+                _set_aside(root)
+    return list(work_dir.glob(f"{_LEFT}*"))
+
+
+def mark_of(left: Path) -> str:
+    """The mark of the attempt whose folders these are."""
+    return left.name.replace(_LEFT, _IN_USE, 1)
 
 
 def steps_path(path: str | None) -> str:
@@ -66,7 +72,7 @@ def _furnish(root: Path, path: str | None) -> Workspace:
         folder.mkdir(mode=0o700)
     homes = {"HOME": str(folders["home"]), "TMPDIR": str(folders["tmp"])}
     environ = {"PATH": steps_path(path), **homes, "LANG": "C.UTF-8"}
-    return Workspace(folders["workspace"], environ, root / "log", root / "program")
+    return Workspace(folders["workspace"], environ, root.name, root / "log", root / "program")
 
 
 @contextmanager
@@ -91,14 +97,9 @@ def _is_free(root: Path) -> bool:
     return True
 
 
-def _remove(root: Path) -> None:
-    """All of it, also what a step has made read-only, as some package managers do with what they unpack."""
-    shutil.rmtree(root, ignore_errors=True)
-    if not root.exists():
-        return
-    root.chmod(0o700)
-    for folder, names, _ in os.walk(root):
-        for below in (Path(folder, name) for name in names):
-            if not below.is_symlink():
-                below.chmod(0o700)
-    shutil.rmtree(root, ignore_errors=True)
+def _set_aside(root: Path) -> Path | None:
+    """The name says that nobody works there any more; None where a step has removed even that folder."""
+    try:
+        return root.rename(root.with_name(root.name.replace(_IN_USE, _LEFT, 1)))
+    except FileNotFoundError:
+        return None

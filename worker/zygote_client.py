@@ -1,15 +1,17 @@
-"""Starts the zygote that this process's commands share, again if it should die, and has it fork keepers."""
+"""Starts the guard with the zygote that this process's commands share, again if need be, and has keepers forked."""
 
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+from worker.guard import GIVE_UP
 from worker.keeper_link import KeeperLink
 
 _IMPORT_ROOT = str(Path(__file__).resolve().parents[1])
-_BOOT = "import sys; sys.path.append(sys.argv[1]); from worker.zygote import main; main()"
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from worker.guard import main; main()"
 
 _NO_ENVIRONMENT: dict[str, str] = {}
 
@@ -19,7 +21,7 @@ class ZygoteClient:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._guards: list[subprocess.Popen[bytes]] = []  # the newest last; others live while they have keepers
         self._socket: socket.socket | None = None
 
     def fork_keeper(self, output: int) -> KeeperLink:
@@ -35,39 +37,46 @@ class ZygoteClient:
             self._started()
 
     def restart(self) -> None:
-        """Kills the zygote, if there is one; keepers at work go on."""
+        """Gives up the zygote, if there is one; keepers at work go on."""
         with self._lock:
-            self._end(kill=True)
+            self._let_go()
 
     def close(self) -> None:
-        """Lets the zygote end once its last keeper has."""
+        """Lets the zygote end once its last keeper has, and waits for that."""
         with self._lock:
-            self._end(kill=False)
+            if self._socket:
+                self._socket.close()
+                self._socket = None
+            for guard in self._guards:
+                guard.send_signal(signal.SIGCONT)  # a step may have stopped it
+                guard.wait()
 
     def _send(self, *descriptors: int) -> None:
         with self._lock:
             try:
                 socket.send_fds(self._started(), [b"k"], descriptors)
             except (BrokenPipeError, ConnectionResetError):  # it was killed
-                self._end(kill=True)
+                self._let_go()
                 socket.send_fds(self._started(), [b"k"], descriptors)
 
     def _started(self) -> socket.socket:
         if self._socket is None:
+            self._guards = [guard for guard in self._guards if guard.poll() is None]
             self._socket, theirs = socket.socketpair()
             with theirs:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", _BOOT, _IMPORT_ROOT],
-                    stdin=theirs.fileno(), stdout=subprocess.DEVNULL, env=_NO_ENVIRONMENT,
-                    cwd="/", start_new_session=True,
-                )  # fmt: skip
+                self._guards.append(_start_guard(theirs.fileno()))
         return self._socket
 
-    def _end(self, *, kill: bool) -> None:
-        if self._socket is None or self._process is None:
-            return
-        self._socket.close()
-        self._socket = None
-        if kill:
-            self._process.kill()
-        self._process.wait()
+    def _let_go(self) -> None:
+        if self._socket:
+            self._socket.close()
+            self._socket = None
+            for number in (GIVE_UP, signal.SIGCONT):  # stopped, it hears the one after the other
+                self._guards[-1].send_signal(number)
+
+
+def _start_guard(stdin: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _BOOT, _IMPORT_ROOT],
+        stdin=stdin, stdout=subprocess.DEVNULL, env=_NO_ENVIRONMENT, cwd="/", start_new_session=True,
+    )  # fmt: skip

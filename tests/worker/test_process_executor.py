@@ -1,6 +1,5 @@
 """Commands run as process trees that can be ended whole, with real processes that do not want to end."""
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.wait import eventually
+from tests.worker.execution import LONG_S, Execution
 from worker.clock import clock
 from worker.keeper import Order
-from worker.lease import Halt, Lease
+from worker.lease import Halt
+from worker.marked import MARK
 from worker.process_executor import Cause, Ending, ProcessExecutor
 from worker.zygote_client import ZygoteClient
 
-LONG_S = 60.0
 STUBBORN = "trap '' TERM; (trap '' TERM; exec setsid sleep 1000) & touch started; sleep 1000"
 
 
@@ -24,39 +24,6 @@ def executor() -> Iterator[ProcessExecutor]:
     zygote = ZygoteClient()
     yield ProcessExecutor(zygote)
     zygote.close()
-
-
-class Execution:
-    """A command of a test's own folder, and what became of it."""
-
-    def __init__(self, executor: ProcessExecutor, folder: Path) -> None:
-        self.executor, self.folder = executor, folder
-        self.output = b""
-        self.lease = Lease(clock() + LONG_S)
-
-    def run(self, script: str, limit_s: float = LONG_S, grace_s: float = 0.2) -> Ending:
-        order = Order(
-            argv=["/bin/bash", "-c", script],
-            cwd=str(self.folder),
-            environ={"PATH": os.environ["PATH"], "MARK": str(self.folder)},
-            limit_at=clock() + limit_s,
-            grace_s=grace_s,
-        )
-        return self.executor.execute(order, self.lease, self.take)
-
-    def take(self, content: bytes) -> None:
-        self.output += content
-
-    def left(self) -> list[str]:
-        mark = f"MARK={self.folder}".encode()
-        return [path.name for path in Path("/proc").glob("[0-9]*") if mark in environ_of(path)]
-
-
-def environ_of(process: Path) -> bytes:
-    try:
-        return (process / "environ").read_bytes()
-    except OSError:
-        return b""
 
 
 @pytest.fixture
@@ -123,7 +90,7 @@ def test_what_a_command_leaves_in_the_background_ends_with_it(execution: Executi
 def test_the_command_sees_only_the_environment_it_is_given(execution: Execution) -> None:
     execution.run("env; cat /proc/$PPID/environ")
     names = {line.partition(b"=")[0] for line in execution.output.splitlines()}
-    assert names == {b"PATH", b"MARK", b"PWD", b"SHLVL", b"_"}
+    assert names == {b"PATH", MARK.encode(), b"PWD", b"SHLVL", b"_"}
 
 
 def test_output_goes_on_after_the_command_has_closed_its_own(execution: Execution) -> None:
@@ -131,22 +98,9 @@ def test_output_goes_on_after_the_command_has_closed_its_own(execution: Executio
     assert execution.output == b"late\n"
 
 
-def test_a_command_that_kills_its_keeper_is_lost_and_gone(execution: Execution) -> None:
-    assert execution.run("setsid sleep 1000 & kill -KILL $PPID; sleep 1000").cause is Cause.KEEPER_LOST
-    eventually(lambda: execution.left() == [])
-
-
-def test_after_a_command_that_killed_the_zygote_the_next_one_runs(execution: Execution) -> None:
-    killing = "read -r _ _ _ zygote _ < /proc/$PPID/stat; kill -KILL $zygote"
-    execution.run(killing)
-    execution.output = b""
-    assert execution.run("echo next") == Ending(Cause.ITSELF, 0)
-    assert execution.output == b"next\n"
-
-
 def test_a_command_that_cannot_be_started_says_why(execution: Execution) -> None:
     order = Order(
-        argv=["/bin/bash", "-c", "true", "x" * 200_000], cwd=str(execution.folder), environ={},
+        argv=["/bin/bash", "-c", "true", "x" * 200_000], cwd=str(execution.folder), environ={}, mark="",
         limit_at=clock() + LONG_S, grace_s=0.2,
     )  # fmt: skip
     assert execution.executor.execute(order, execution.lease, execution.take) == Ending(Cause.ITSELF, 127)

@@ -12,7 +12,7 @@ from tests.worker.conftest import Server
 from worker.api import Refused
 from worker.attempt import HANDED_BACK, Outcome
 from worker.runner import Runner
-from worker.workspace import remove_left, workspace
+from worker.workspace import left_behind, workspace
 
 
 def test_a_doubled_message_runs_the_step_once(server: Server, runner: Runner, tmp_path: Path) -> None:
@@ -69,17 +69,29 @@ def test_a_step_sees_its_own_environment_and_of_the_runners_only_the_path(
     step = server.new_step("env -0; cat /proc/$PPID/environ", env={"WORD": "two\nlines"})
     assert runner.run(step) == Outcome(exit_code=0)
     seen = dict(entry.split("=", 1) for entry in server.log(step).decode().split("\0") if entry)
-    documented = {"PATH", "HOME", "TMPDIR", "LANG", "CI", "BUILDSERVER", "PROJECT_ID", "BUILD_ID", "STEP_ID"}
+    documented = {
+        "BUILDSERVER_MARK",
+        "PATH",
+        "HOME",
+        "TMPDIR",
+        "LANG",
+        "CI",
+        "BUILDSERVER",
+        "PROJECT_ID",
+        "BUILD_ID",
+        "STEP_ID",
+    }
     assert set(seen) == documented | {"STEP_NAME", "STEP_ATTEMPT", "WORD"} | {"PWD", "OLDPWD", "SHLVL", "_"} & set(seen)
     assert (seen["WORD"], seen["STEP_ID"]) == ("two\nlines", step)
     assert all(Path(place).is_absolute() for place in seen["PATH"].split(":"))
     assert not any("s3cret" in value for value in seen.values())
 
 
-def test_what_a_dead_runner_left_is_removed_and_what_another_uses_is_not(tmp_path: Path) -> None:
-    with workspace(tmp_path, None) as used:
-        dead = tmp_path / "attempt-dead"
-        (dead / "workspace").mkdir(parents=True)
-        remove_left(tmp_path)
-        assert (used.folder.exists(), dead.exists()) == (True, False)
-    assert not used.folder.exists()
+def test_what_a_dead_runner_left_is_told_from_what_another_uses(tmp_path: Path) -> None:
+    removed: list[Path] = []
+    with workspace(tmp_path, None, removed.append) as used:
+        for name in ("attempt-dead", "left-before"):
+            (tmp_path / name / "workspace").mkdir(parents=True)
+        assert sorted(left_behind(tmp_path)) == [tmp_path / "left-before", tmp_path / "left-dead"]
+        assert (used.folder.exists(), removed) == (True, [])
+    assert (removed, used.folder.exists()) == ([tmp_path / used.mark.replace("attempt", "left")], False)
