@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from shlex import quote
 
+from app.domain.checkout import OWN_REPOSITORY, checkout
+
 
 class ScriptPart(StrEnum):
     """Which part of the step the program does."""
@@ -50,64 +52,9 @@ set -euo pipefail
 say() { printf '» %s\\n' "$*"; }
 """
 
-# What points git at another repository, from wherever the program was started, is forgotten.
-OWN_REPOSITORY = "unset $(git rev-parse --local-env-vars 2>/dev/null || :)"
-
 FOOTER = """\
 exit 0
 }
-"""
-
-# In a subshell, so that git's settings and our variables do not reach the user's script. Hooks, templates and
-# configuration of this machine are out of play. A whole commit hash is asked for directly; an abbreviated one, or a
-# server that refuses that, needs all branches: fetched to where no name of theirs can pass for an abbreviated hash.
-# git's own words are shown, without the user and password that the URL may hold: git leaves the end of some.
-CHECKOUT = """\
-fail() { say "checkout failed: $*"; exit 1; }
-found=(* .[!.]*)
-[ ! -e "${found[0]}" ] && [ ! -e "${found[1]}" ] || fail "this folder is not empty; run the program in one that is"
-command -v git >/dev/null || fail "there is no git on this machine"
-export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ADVICE=0
-login=
-case $repository in *://*) login=${repository#*://} login=${login%%/*} login=${login%"${login##*@}"} ;; esac
-plain=$(printf %b "${login//%/\\\\x}")
-shown=${repository/"$login"/}
-git() { command git -c core.hooksPath=/dev/null -c protocol.version=2 "$@"; }
-fetch() { words=$(git fetch --quiet --no-tags --no-recurse-submodules "$@" 2>&1 </dev/null); }
-userinfo='://[^/ ]*@'
-explain() {
-  while IFS= read -r line; do
-    line=${line//"$login"/} line=${line//"$plain"/}
-    while [[ $line =~ $userinfo ]]; do line=${line//"${BASH_REMATCH[0]}"/://}; done
-    [ -z "$line" ] || printf '%s\\n' "$line"
-  done <<<"$words"
-}
-format=
-[ "${#commit}" -ne 64 ] || format=--object-format=sha256
-git -c init.defaultBranch=main init --quiet --template= $format . \\
-  || fail "this folder cannot become a git repository"
-if [ -n "$commit" ]; then
-  say "checking out commit $commit of $shown"
-  if [ "${#commit}" -lt 40 ] || ! fetch --depth 1 -- "$repository" "$commit"; then
-    fetch -- "$repository" '+refs/heads/*:refs/fetched/heads/*' '+refs/tags/*:refs/fetched/tags/*' \\
-      || { explain; fail "the repository cannot be read"; }
-  fi
-  target=$commit
-else
-  if [ -n "$branch" ]; then
-    say "checking out branch $branch of $shown"
-    wanted=refs/heads/$branch missing="the branch $branch cannot be read"
-  else
-    say "checking out the default branch of $shown"
-    wanted=HEAD missing="the default branch cannot be read"
-  fi
-  fetch --depth 1 -- "$repository" "$wanted" || fetch -- "$repository" "$wanted" || { explain; fail "$missing"; }
-  target=FETCH_HEAD
-fi
-git rev-parse --verify --quiet "$target^{commit}" >/dev/null || fail "the repository has no commit $target"
-git -c advice.detachedHead=false checkout --quiet --detach "$target^{commit}" -- \\
-  || fail "the commit cannot be checked out"
-say "at $(git log -1 --format='%h %s')"
 """
 
 # What these name is a fact about the step. A step that has none must not take them from where its program was started,
@@ -160,17 +107,10 @@ def step_program(step: StepScript, part: ScriptPart | None = None) -> str:
     if step.repo_url:
         sections.append(OWN_REPOSITORY)
     if ScriptPart.CHECKOUT in wanted and step.repo_url:
-        sections.append(_checkout(step, step.repo_url))
+        sections.append(checkout(step.repo_url, step.commit_hash, step.branch, step.allow_file_repos))
     if ScriptPart.RUN in wanted:
         sections.append(_run(step))
     return "\n".join([*sections, FOOTER])
-
-
-def _checkout(step: StepScript, repo_url: str) -> str:
-    protocols = "https:http:ssh:git" + (":file" if step.allow_file_repos else "")
-    assigned = {"repository": repo_url, "commit": step.commit_hash or "", "branch": step.branch or ""}
-    lines = [f"{name}={quote(value)}" for name, value in assigned.items()]
-    return "\n".join(["(", *lines, f"export GIT_ALLOW_PROTOCOL={protocols}", CHECKOUT + ")"])
 
 
 def _run(step: StepScript) -> str:

@@ -9,19 +9,28 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote
+from uuid import uuid4
 
-LOGIN = "user:s3cret"
-EXPECTED = f"Basic {b64encode(LOGIN.encode()).decode()}"
+PASSWORD = f"s3cret$@:{uuid4().hex}"
+LOGIN = f"user:{quote(PASSWORD)}"
+"""As it stands in a URL; like no other on this machine."""
+TOKEN = f"s3cret{uuid4().hex}"
+EXPECTED = [f"Basic {b64encode(login.encode()).decode()}" for login in (f"user:{PASSWORD}", f"{TOKEN}:")]
 
 
 class Dumb(SimpleHTTPRequestHandler):
     """Files, as any web server has them; the repository keeps a list of its branches among them."""
 
+    presented: ClassVar[list[str]] = []
+
     def parse_request(self) -> bool:
         """Nobody is answered without the login."""
         if not super().parse_request():
             return False
-        if self.headers["Authorization"] == EXPECTED:
+        self.presented.extend(self.headers.get_all("Authorization", []))
+        if self.headers["Authorization"] in EXPECTED:
             return True
         self.send_response(401)
         self.send_header("WWW-Authenticate", 'Basic realm="tests"')
@@ -55,6 +64,37 @@ class Smart(Dumb):
             "GIT_PROTOCOL": self.headers["Git-Protocol"], "PATH": os.environ["PATH"],
         }  # fmt: skip
         return {name: value for name, value in given.items() if value is not None}
+
+
+class Watching(Smart):
+    """Looks, while git waits for its answer, whether any process of this machine has the login among its arguments."""
+
+    shown: ClassVar[list[bytes]] = []
+
+    def parse_request(self) -> bool:
+        commands = [command_of(process) for process in Path("/proc").glob("[0-9]*")]
+        secrets = [secret.encode() for secret in (PASSWORD, quote(PASSWORD), TOKEN, *EXPECTED)]
+        self.shown.extend(command for command in commands if any(secret in command for secret in secrets))
+        return super().parse_request()
+
+
+class Elsewhere(Dumb):
+    """Sends everybody to the host that is named in its folder, and asks nobody for a login."""
+
+    def parse_request(self) -> bool:
+        if not SimpleHTTPRequestHandler.parse_request(self):
+            return False
+        self.send_response(302)
+        self.send_header("Location", f"http://{Path(self.directory, 'host').read_text()}{self.path}")
+        self.end_headers()
+        return False
+
+
+def command_of(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager

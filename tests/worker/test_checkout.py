@@ -144,6 +144,15 @@ def test_the_credentials_of_an_ssh_url_are_not_in_the_log_though_ssh_repeats_the
     assert "s3cret" not in done.output
 
 
+def test_ssh_is_told_the_user_of_a_url_and_not_the_password(tmp_path: Path) -> None:
+    ssh = tmp_path / "ssh"
+    ssh.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{tmp_path}/told'\nexit 255\n")
+    ssh.chmod(0o755)
+    check_out(tmp_path / "w", "ssh://user:s3cret@host/path", branch="main", GIT_SSH=str(ssh))
+    told = (tmp_path / "told").read_text().splitlines()
+    assert ("user@host" in told, [word for word in told if "s3cret" in word]) == (True, [])
+
+
 @pytest.mark.parametrize("url", ["ext::touch canary", "fd::0", "file:///etc", "EXT::touch canary"])
 def test_git_itself_refuses_a_protocol_that_is_not_allowed(tmp_path: Path, url: str) -> None:
     done = check_out(tmp_path / "w", url, allow_file=False)

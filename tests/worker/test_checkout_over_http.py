@@ -1,12 +1,14 @@
 """The checkout from a real server over HTTP, whose login stands in the repository's URL."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.worker.git_repository import Repository, check_out, make
-from tests.worker.git_server import LOGIN, Dumb, Smart, serving
+from app.domain.script import StepScript, step_program
+from tests.worker.git_repository import CLEAN, Repository, check_out, make
+from tests.worker.git_server import LOGIN, TOKEN, Dumb, Elsewhere, Smart, Watching, serving
 
 WANTED = "wanted"
 
@@ -60,3 +62,55 @@ def test_an_unknown_branch_of_a_server_is_named_without_the_login(address: str, 
     done = check_out(tmp_path / "w", f"http://{LOGIN}@{address}", branch="nowhere")
     assert done.output.endswith("» checkout failed: the branch nowhere cannot be read\n")
     assert "s3cret" not in done.output
+
+
+def test_a_token_may_stand_in_the_place_of_the_user(address: str, tmp_path: Path) -> None:
+    done = check_out(tmp_path / "w", f"http://{TOKEN}@{address}", branch="wanted")
+    assert (done.status, done.content) == (0, WANTED), done.output
+    assert TOKEN not in done.output
+
+
+@pytest.mark.parametrize("login", [LOGIN, TOKEN])
+def test_no_user_of_the_machine_sees_the_login_among_the_arguments_of_a_process(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
+) -> None:
+    monkeypatch.setattr(Watching, "presented", [])
+    monkeypatch.setattr(Watching, "shown", [])
+    with serving(repository.folder.parent, Watching) as host:
+        done = check_out(tmp_path / "w", f"http://{login}@{host}/repository/.git", branch="trunk")
+    assert (done.status, done.content) == (0, WANTED), done.output
+    assert Watching.presented != []
+    assert Watching.shown == []
+
+
+def test_neither_the_script_nor_what_it_finds_in_its_folder_holds_the_login(address: str, tmp_path: Path) -> None:
+    looking = "env; cat /proc/$PPID/environ; git config --list; grep -r . .git || :"
+    step = StepScript("b", "p", "s", "n", 1, looking, (), {}, f"http://{LOGIN}@{address}", None, "wanted")
+    folder = tmp_path / "w"
+    folder.mkdir()
+    done = subprocess.run(
+        ["bash"], input=step_program(step).encode(), cwd=folder, env=CLEAN, capture_output=True, check=False
+    )
+    assert (done.returncode, b"GIT_COMMIT" in done.stdout) == (0, True)
+    assert b"s3cret" not in done.stdout + done.stderr
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"s3cret" in path.read_bytes()]
+
+
+def test_a_server_that_sends_git_elsewhere_does_not_send_the_login_along(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Smart, "presented", [])
+    (tmp_path / "first").mkdir()
+    with serving(repository.folder.parent, Smart) as second, serving(tmp_path / "first", Elsewhere) as first:
+        (tmp_path / "first" / "host").write_text(second)
+        done = check_out(tmp_path / "w", f"http://{LOGIN}@{first}/repository/.git", branch="trunk")
+    assert (done.status, Smart.presented) == (1, [])
+    assert "s3cret" not in done.output
+
+
+def test_a_refused_login_asks_no_program_of_the_machine(address: str, tmp_path: Path) -> None:
+    asking = tmp_path / "ask"
+    asking.write_text(f"#!/bin/sh\ntouch '{tmp_path}/canary'\n")
+    asking.chmod(0o755)
+    check_out(tmp_path / "w", f"http://{address}", branch="wanted", GIT_ASKPASS=str(asking), SSH_ASKPASS=str(asking))
+    assert not (tmp_path / "canary").exists()
