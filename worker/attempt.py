@@ -19,15 +19,24 @@ FETCH_PAUSE_S = 1.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt went; without a reason it succeeded. `handed_back`: lost, and not through the step."""
+    """How an attempt went; without a reason it succeeded.
+
+    `handed_back`: lost, and not through the step. `line` is for the log, where there is no other way there.
+    """
 
     reason: str | None = None
     exit_code: int | None = None
     handed_back: bool = False
+    line: str | None = None
 
     def report(self, attempt: int) -> dict[str, Any]:
         """The body of the contract's completion."""
-        known = {"reason": self.reason, "exitCode": self.exit_code, "handedBack": self.handed_back or None}
+        known = {
+            "reason": self.reason,
+            "exitCode": self.exit_code,
+            "handedBack": self.handed_back or None,
+            "logs": f"» {self.line}\n" if self.line else None,
+        }
         status = "failed" if self.reason else "success"
         return {
             "status": status,

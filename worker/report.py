@@ -39,6 +39,7 @@ class Reporter:
 
     def deliver_left(self) -> threading.Thread:
         """Send what earlier runners left here until the server has answered; goes on beside the runner's work."""
+        self._spool.tidy()
         left = list(self._spool.left())  # now: what is spooled from here on is its own runner's to deliver
         sender = threading.Thread(target=self._deliver_all, args=(left,), name="reports", daemon=True)
         sender.start()

@@ -7,6 +7,8 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 from uuid import uuid4
 
@@ -60,9 +62,7 @@ class Runner:
         threading.Thread(target=self._await_stop, name="stop", daemon=True).start()
         self._zygote.start()
         self._reporter.deliver_left()
-        left = left_behind(self._settings.work_dir)
-        end_marked([mark_of(folder) for folder in left])
-        self._remover.start(left)
+        self._remover.start(self._left_behind())
 
     def stop(self) -> None:
         """End every running step and hand its attempt back; the calls of `run` return within a few seconds."""
@@ -101,6 +101,16 @@ class Runner:
             log.info("attempt claimed")
             return self._attend(claim, lease)
 
+    def _left_behind(self) -> list[Path]:
+        """The folders of dead runners, where none of their steps' processes is left."""
+        try:
+            left = left_behind(self._settings.work_dir)
+        except OSError as error:
+            log.error("the work folder cannot be tidied; the next start tries again", error=str(error))
+            return []
+        end_marked([mark_of(folder) for folder in left])
+        return left
+
     def _await_stop(self) -> None:
         self._stop_requests.get()
         self.stop()
@@ -129,9 +139,10 @@ class Runner:
                     outcome = self._work(Attempt(self._client, self._executor, claim, lease, place, log_file))
                 lease.settle()
                 return self._report(claim, outcome)
-        except OSError:
+        except OSError as error:
             log.exception("this machine cannot run the attempt; it goes back to the server")
-            return self._report(claim, HANDED_BACK)
+            why = f"this runner's machine cannot run the step: {error.strerror}; it may be tried again"
+            return self._report(claim, replace(HANDED_BACK, line=why))
 
     def _work(self, attempt: Attempt) -> Outcome | None:
         grace_s = self._settings.kill_grace_s

@@ -3,9 +3,11 @@
 Several runners may use one folder: a report is one file that appears whole, and delivering it twice is harmless.
 """
 
+import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import structlog
 log = structlog.get_logger(__name__)
 
 SPOOL = "reports"
+UNREADABLE_KEPT = 20
+"""Files: enough to see what went wrong, too few to fill a disk."""
 
 
 class Spool:
@@ -26,14 +30,21 @@ class Spool:
         """Returns once the report would survive a power cut. Raises OSError where the disk does not take it."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self._folder / f"{step_id}-{report['attempt']}.json"
-        unfinished = path.with_suffix(".part")
-        with unfinished.open("w") as file:
-            json.dump({"stepId": step_id, **report}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-        _sync_folder(self._folder)
+        with self._opened() as folder:
+            fcntl.flock(folder, fcntl.LOCK_SH)  # keeps `tidy` away
+            _write(path, json.dumps({"stepId": step_id, **report}))
+            os.fsync(folder)  # a name is on disk only once its folder is
         return path
+
+    def tidy(self) -> None:
+        """Remove what killed runners left half written, and all but the newest of what could not be read."""
+        if not self._folder.exists():
+            return
+        with self._opened() as folder:
+            if _is_alone(folder):
+                _remove(self._folder.glob("*.part"))
+        set_aside = sorted(self._folder.glob("*.unreadable"), key=lambda path: path.stat().st_mtime)
+        _remove(set_aside[:-UNREADABLE_KEPT])
 
     def left(self) -> Iterator[tuple[Path, str, dict[str, Any]]]:
         """Every report that lies here: its file, its step run and its body; what is none is set aside."""
@@ -44,14 +55,42 @@ class Spool:
             except FileNotFoundError:
                 continue  # another runner has delivered it
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                log.error("unreadable report set aside", file=str(path), error=repr(error))
-                path.rename(path.with_suffix(".unreadable"))
+                log.error("unreadable report set aside; look at it and delete it", file=str(path), error=repr(error))
+                with suppress(FileNotFoundError):
+                    path.rename(path.with_suffix(".unreadable"))
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
-    """A name is on disk only once its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _write(path: Path, text: str) -> None:
+    """The file appears whole and on disk, or not at all."""
+    unfinished = path.with_suffix(".part")
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with unfinished.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _is_alone(folder: int) -> bool:
+    """Whether nobody writes here just now; until the folder is closed nobody will."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

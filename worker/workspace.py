@@ -98,8 +98,8 @@ def _is_free(root: Path) -> bool:
 
 
 def _set_aside(root: Path) -> Path | None:
-    """The name says that nobody works there any more; None where a step has removed even that folder."""
+    """The name says that nobody works there any more; None where a step has seen to it that it cannot be given."""
     try:
         return root.rename(root.with_name(root.name.replace(_IN_USE, _LEFT, 1)))
-    except FileNotFoundError:
+    except OSError:
         return None

@@ -16,7 +16,7 @@ class ByHand:
     """Runs steps by hand, with a data folder of its own. `words` begin what Python is told, as after `python`."""
 
     def __init__(self, server: Server, folder: Path, words: tuple[str, ...] = ("-m", "worker")) -> None:
-        self.server, self._words = server, words
+        self.server, self.folder, self._words = server, folder, words
         self.environ = {
             "PATH": os.environ["PATH"],
             "BUILDSERVER_DATA_DIR": str(folder),

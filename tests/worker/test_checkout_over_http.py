@@ -70,7 +70,7 @@ def test_a_token_may_stand_in_the_place_of_the_user(address: str, tmp_path: Path
     assert TOKEN not in done.output
 
 
-@pytest.mark.parametrize("login", [LOGIN, TOKEN])
+@pytest.mark.parametrize("login", [LOGIN, TOKEN], ids=["password", "token"])
 def test_no_user_of_the_machine_sees_the_login_among_the_arguments_of_a_process(
     repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str
 ) -> None:

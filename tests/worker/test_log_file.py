@@ -30,12 +30,24 @@ def test_a_line_of_the_runner_begins_a_line(tmp_path: Path) -> None:
     assert file.read(0, 1000) == "» first\nno end of line\n» second\n".encode()
 
 
-def test_a_disk_that_is_full_costs_the_rest_of_the_log_and_not_the_step(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_costs_the_rest_of_the_output_and_not_what_is_said(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to("/dev/full")
     file = LogFile(tmp_path / "log", LIMIT_BYTES)
     file.write(b"output")
     file.say("the step ended")
-    assert file.size == 0
+    file.write(b"more")
+    expected = "» log truncated: storage (No space left on device)\n» the step ended\n".encode()
+    assert (file.read(0, 1000), file.size) == (expected, len(expected))
+    assert [file.read(start, 7) for start in range(0, file.size, 7)] == [
+        expected[start : start + 7] for start in range(0, file.size, 7)
+    ]
+
+
+def test_a_full_disk_makes_no_log_longer_than_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "log").symlink_to("/dev/full")
+    file = LogFile(tmp_path / "log", 30)
+    file.say("x" * 100)
+    assert (file.size, len(file.read(0, 1000))) == (30, 30)
 
 
 class Stuck:

@@ -170,7 +170,10 @@ def test_a_file_that_is_no_report_is_set_aside_and_the_others_are_delivered(
     step = claimed(server)
     Spool(work_dir).keep(step, REPORT)
     (work_dir / "reports" / "0-1.json").write_bytes(content)
-    new_runner()
+    with capture_logs() as lines:
+        new_runner()
+        new_runner()
+    assert [line["event"] for line in lines].count("unreadable report set aside; look at it and delete it") == 1
     eventually(lambda: server.status(step) == "SUCCESS")
     eventually(lambda: [path.name for path in (work_dir / "reports").iterdir()] == ["0-1.unreadable"])
     assert (work_dir / "reports" / "0-1.unreadable").read_bytes() == content
@@ -226,7 +229,7 @@ def test_a_runner_killed_at_any_point_of_its_report_loses_none(
     eventually(lambda: server.status(step) == "SUCCESS")
     assert server.client.get(f"/api/builds/{server.step(step)['buildId']}").body["status"] == "SUCCESS"
     assert server.actions("step.completed") == 1
-    eventually(lambda: spooled(tmp_path / "work") == [])
+    eventually(lambda: list((tmp_path / "work" / "reports").iterdir()) == [])
     eventually(lambda: not list((tmp_path / "work").glob("*-*")))
 
 
