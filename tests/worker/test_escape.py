@@ -27,11 +27,11 @@ def execution(executor: ProcessExecutor, tmp_path: Path) -> Execution:
     return Execution(executor, tmp_path)
 
 
-def is_gone(pid: str) -> bool:
+def is_gone(noted: Path) -> bool:
     """A zombie, which whoever runs this test has not waited for yet, is gone too."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes() == b""
-    except OSError:
+        return Path(f"/proc/{noted.read_text().strip()}/stat").read_text().split()[2] == "Z"
+    except FileNotFoundError:
         return True
 
 
@@ -44,9 +44,21 @@ def test_a_daemon_of_a_command_that_kills_what_keeps_it_is_gone_when_that_is_kno
 
 
 @pytest.mark.parametrize("killed", ["$keeper", "$zygote $keeper", "$guard $keeper"])
-def test_one_of_another_environment_falls_to_whoever_is_left_above_it(execution: Execution, killed: str) -> None:
+def test_one_without_a_mark_falls_to_whoever_is_left_above_it(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    monkeypatch.setattr("worker.process_executor.end_marked", lambda _: None)  # it might find its parent in time
     assert execution.run(f"{NAMED}{NAMELESS}kill -KILL {killed}; sleep 1000") == Ending(Cause.KEEPER_LOST)
-    eventually(lambda: is_gone((execution.folder / "pid").read_text().strip()))
+    eventually(lambda: is_gone(execution.folder / "pid"))
+
+
+def test_after_a_command_that_killed_the_guard_the_next_one_has_one(
+    execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.process_executor.end_marked", lambda _: None)
+    execution.run(f"{NAMED}kill -KILL $guard")
+    execution.run(f"{NAMED}{NAMELESS}kill -KILL $zygote $keeper; sleep 1000")
+    eventually(lambda: is_gone(execution.folder / "pid"))
 
 
 @pytest.mark.parametrize("killed", ["$keeper", "$zygote", "$guard", "$guard $zygote", "$guard $zygote $keeper"])
@@ -90,11 +102,12 @@ def test_a_zygote_that_was_stopped_holds_nobody_up(execution: Execution) -> None
     assert execution.run("true") == Ending(Cause.ITSELF, 0)
 
 
-def test_with_the_guard_stopped_too_the_runner_begins_anew(
+def test_with_the_guard_stopped_too_the_runner_begins_anew_and_the_stopped_ones_end(
     execution: Execution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.process_executor.START_PATIENCE_S", 0.5)
-    execution.run(f"{NAMED}kill -STOP $guard $zygote; exit 0")
+    execution.run(f"{NAMED}echo $guard > guard; echo $zygote > zygote; kill -STOP $guard $zygote; exit 0")
     assert execution.run("true") == Ending(Cause.NOT_STARTED)
     monkeypatch.undo()
     assert execution.run("true") == Ending(Cause.ITSELF, 0)
+    eventually(lambda: all(is_gone(execution.folder / name) for name in ("guard", "zygote")))
