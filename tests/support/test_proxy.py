@@ -94,16 +94,26 @@ def test_dropped_bytes_never_arrive_and_the_connection_stays_silent(proxy: Proxy
     assert echo.heard == b"first"
 
 
-def test_delayed_bytes_arrive_in_the_end(proxy: Proxy, echo: Echo) -> None:
+def test_delayed_bytes_wait_at_the_proxy_until_all_is_well_again(
+    proxy: Proxy, echo: Echo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_proxy, passed_on = threading.Event(), Proxy._pass_on
+
+    def note(self: Proxy, content: bytes, target: socket.socket, *, is_answer: bool) -> bool:
+        at_proxy.set()
+        return passed_on(self, content, target, is_answer=is_answer)
+
+    monkeypatch.setattr(Proxy, "_pass_on", note)
     with connect(proxy) as connection:
         proxy.delay()
         connection.sendall(b"late")
-        connection.setblocking(False)
-        with pytest.raises(BlockingIOError):
+        assert at_proxy.wait(20)
+        connection.settimeout(0.2)
+        with pytest.raises(TimeoutError):
             connection.recv(10)
-        assert echo.heard == b""
-        connection.setblocking(True)
+        assert (echo.heard, proxy.asked_bytes) == (b"", 0)
         proxy.restore()
+        connection.settimeout(20)
         assert connection.recv(10) == b"late"
 
 
