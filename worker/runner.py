@@ -140,7 +140,7 @@ class Runner:
                 lease.settle()
                 return self._report(claim, outcome)
         except OSError as error:
-            log.exception("this machine cannot run the attempt; it goes back to the server")
+            log.error("this machine cannot run the attempt; it goes back to the server", error=str(error))
             why = f"this runner's machine cannot run the step: {error.strerror}; it may be tried again"
             return self._report(claim, replace(HANDED_BACK, line=why))
 

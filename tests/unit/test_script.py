@@ -35,6 +35,11 @@ def test_a_script_larger_than_an_argument_may_be_still_runs(tmp_path: Path) -> N
     assert run(script(f"# {'x' * 300_000}\necho ran"), tmp_path).stdout == b"ran\n"
 
 
+def test_a_script_that_reads_its_standard_input_does_not_read_the_rest_of_the_program(tmp_path: Path) -> None:
+    answer = run(script("cat; echo end", ("missing",)), tmp_path)
+    assert answer.stdout.decode() == "end\n» declared output is missing: missing\n"
+
+
 def test_a_missing_output_fails_the_step_by_name(tmp_path: Path) -> None:
     answer = run(script("mkdir dist; touch dist/a.whl", ("dist/*.whl", "report.xml")), tmp_path)
     assert answer.returncode == 1
@@ -56,7 +61,8 @@ def test_a_step_without_a_repository_has_no_branch_and_no_commit_of_where_it_was
 
 
 def test_not_even_the_path_of_bash_can_be_taken_by_a_variable_of_the_step(tmp_path: Path) -> None:
-    answer = run(script("echo ran", env={"BASH": "/bin/false", "SHELL": "/bin/false", "bash": "/bin/false"}), tmp_path)
+    env = {"BASH": "/bin/false", "SHELL": "/bin/false", "bash": "/bin/false", "PATH": "/nowhere"}
+    answer = run(script("echo ran", env=env), tmp_path)
     assert (answer.returncode, answer.stdout) == (0, b"ran\n")
 
 
