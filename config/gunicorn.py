@@ -12,7 +12,8 @@ _settings = load_settings()
 _host = f"[{_settings.host}]" if ":" in _settings.host else _settings.host
 
 bind = f"{_host}:{_settings.port}"
-worker_class = "gthread"
+worker_class = "app.api.serving.worker.Worker"
+worker_connections = _settings.api_connections
 workers = _settings.api_workers
 threads = _settings.api_threads
 preload_app = False

@@ -48,7 +48,10 @@ class Settings:
     api_url: Annotated[str, Variable("BUILDSERVER_API_URL", "http://127.0.0.1:{port}", HTTP)]
     api_workers: Annotated[int, Variable("BUILDSERVER_API_WORKERS", "1", whole(1, 64))]
     api_threads: Annotated[int, Variable("BUILDSERVER_API_THREADS", "32", whole(1, 512))]
-    """Per process; each may hold one database connection."""
+    """Per process; each may hold one database connection, and none ever waits for a client."""
+    api_connections: Annotated[int, Variable("BUILDSERVER_API_CONNECTIONS", "800", whole(10, 100_000))]
+    """Per process; with what else it opens, below the 1024 files that systems commonly allow."""
+    client_timeout_s: Annotated[float, Variable("BUILDSERVER_CLIENT_TIMEOUT_S", "30", DURATION)]
     orchestrators: Annotated[int, Variable("BUILDSERVER_ORCHESTRATORS", "2", whole(1, 64))]
     stop_grace_s: Annotated[int, Variable("BUILDSERVER_STOP_GRACE_S", "8", whole(1, 600))]
     """Less than the ten seconds after which containers are killed."""
