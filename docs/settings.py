@@ -18,9 +18,8 @@ PURPOSES = {
     "api_url": "Where runners and the command line find the API.",
     "api_workers": "How many processes serve the API.",
     "api_threads": "How many requests each process of the API serves at the same time.",
-    "api_connections": "How many clients each process of the API keeps a connection with, slow and silent ones included.",
-    "client_timeout_s": "How many seconds a client has to send a request, or to take a piece of its answer; a second more "
-    "for every 32 KiB.",
+    "api_connections": "How many connections each process of the API has at most, those of silent clients included.",
+    "client_timeout_s": "How many seconds a client has to send a request, or to take its answer; one more per 32 KiB.",
     "orchestrators": "How many orchestrator processes work side by side. `up` starts one where this is unset.",
     "stop_grace_s": "For how many seconds the API finishes requests once it is stopped; under `up` always 2.",
     "runner_name": "What a runner calls itself in attempts and logs.",

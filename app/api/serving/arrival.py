@@ -13,12 +13,13 @@ _BARE_BREAK = re.compile(rb"(?<!\r)\n")
 
 
 class Arrival:
-    """`is_whole`: nothing more has to be waited for. `is_cut`: because the rest is not wanted, not because it came."""
+    """`is_cut`: it is larger than any that is taken, so the rest is not waited for."""
 
     def __init__(self, max_body_bytes: int) -> None:
         self.size_bytes = 0
         self.head: Head | None = None
         self.is_cut = False
+        self._is_broken = False
         self._max_body_bytes = max_body_bytes
         self._body_bytes = 0
         self._body: Body | None = None
@@ -27,7 +28,8 @@ class Arrival:
 
     @property
     def is_whole(self) -> bool:
-        return self.is_cut or (self._body is not None and self._body.is_whole)
+        """Whether there is nothing more to wait for: all of it came, or what came is enough to refuse it."""
+        return self.is_cut or self._is_broken or (self._body is not None and self._body.is_whole)
 
     @property
     def announced_bytes(self) -> int:
@@ -38,10 +40,6 @@ class Arrival:
     def awaits_leave(self) -> bool:
         """Whether the client sends its body once it is told to go on."""
         return self.head is not None and self.head.awaits_leave and not self.is_whole
-
-    @property
-    def is_head_too_large(self) -> bool:
-        return self.head is None and self.size_bytes > MAX_HEAD_BYTES
 
     def take(self, data: bytes) -> None:
         """Bytes as they come; those of a next request too, which `rest` gives back."""
@@ -68,12 +66,13 @@ class Arrival:
         self._kept.close()
 
     def _take_head(self, data: bytes) -> bytes:
-        """The part of the data that comes after the head. A head that the parser will refuse is not waited for."""
+        """The part of the data that comes after the head. A line that ends with LF alone the parser will refuse."""
         searched = max(0, len(self._begun) - len(_END))
         self._begun += data
         end = self._begun.find(_END, searched)
         if end < 0:
-            self.is_cut = len(self._begun) > MAX_HEAD_BYTES or bool(_BARE_BREAK.search(self._begun, searched))
+            self.is_cut = len(self._begun) > MAX_HEAD_BYTES
+            self._is_broken = bool(_BARE_BREAK.search(self._begun, searched))
             return b""
         self.head = read_head(bytes(self._begun[: end + 2]))
         self._body = self.head.body()

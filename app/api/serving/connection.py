@@ -1,5 +1,6 @@
 """One client's connection: what it has sent, what it has still to take, and until when it may be waited for."""
 
+import math
 import socket
 from enum import Enum
 from typing import Any
@@ -34,8 +35,8 @@ class Connection:
         self.outbox = Outbox(accepted)
         self.exchange: Exchange | None = None
         self.phase = Phase.ARRIVING
-        self.deadline = 0.0
-        self.since = 0.0
+        self.deadline = self.since = 0.0
+        self._no_later_than = math.inf
         self._timeout_s, self._max_body_bytes = timeout_s, max_body_bytes
         self.arrival = Arrival(max_body_bytes)
 
@@ -47,7 +48,7 @@ class Connection:
     def expect_request(self, now: float, idle_s: float) -> None:
         """From now on a request is waited for, and at most `idle_s` for its first byte."""
         self.phase, self.since = Phase.ARRIVING, now
-        self.deadline = now + idle_s if self.is_idle else self._until(self.arrival.announced_bytes)
+        self.deadline = now + idle_s if self.is_idle else self._arriving_until()
 
     def take(self, data: bytes, now: float) -> None:
         """Bytes of a request. Time counts from the first; a client that asks whether to go on is told so."""
@@ -55,14 +56,19 @@ class Connection:
         if self.is_idle:
             self.since = now
         self.arrival.take(data)
-        self.deadline = self._until(self.arrival.announced_bytes)
+        self.deadline = self._arriving_until()
         if self.arrival.awaits_leave and not asked:
             self.outbox.sendall(CONTINUE)
+
+    def hurry(self, deadline: float) -> None:
+        """A request that has not come by then is not waited for, whatever comes of it meanwhile."""
+        self._no_later_than = deadline
+        self.deadline = min(self.deadline, deadline)
 
     def expect_taking(self, now: float) -> None:
         """From now on the client is waited for to take what is in the outbox."""
         self.phase, self.since = Phase.LEAVING, now
-        self.deadline = self._until(self.outbox.size_bytes)
+        self.deadline = now + self._time_for(self.outbox.size_bytes)
 
     def expect_end(self, now: float) -> None:
         """Nothing more is sent; what the client still sends is thrown away."""
@@ -83,5 +89,8 @@ class Connection:
         self.arrival.close()
         self.socket.close()
 
-    def _until(self, size_bytes: int) -> float:
-        return self.since + self._timeout_s + size_bytes / LEAST_BYTES_PER_S
+    def _arriving_until(self) -> float:
+        return min(self.since + self._time_for(self.arrival.announced_bytes), self._no_later_than)
+
+    def _time_for(self, size_bytes: int) -> float:
+        return self._timeout_s + size_bytes / LEAST_BYTES_PER_S

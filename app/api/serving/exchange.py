@@ -7,10 +7,12 @@ thread each time, and never two at once. The application sees one context all th
 import contextvars
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
+from io import BytesIO
 from typing import Any
 
 from gunicorn.config import Config
 from gunicorn.http import wsgi
+from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.http.message import Request
 from gunicorn.http.parser import RequestParser
@@ -18,6 +20,7 @@ from gunicorn.http.parser import RequestParser
 from app.api.serving import refusals
 from app.api.serving.arrival import Arrival
 from app.api.serving.outbox import Outbox
+from app.api.serving.refusals import Refusal
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -42,7 +45,7 @@ class Exchange:
         self._application, self._arrival, self._outbox = application, arrival, outbox
         self._client, self._server = ends
         self._config = config
-        self._is_last = is_last or arrival.is_cut
+        self._is_last = is_last
         self._steps = self._answer()
         self._context = contextvars.Context()
 
@@ -62,12 +65,14 @@ class Exchange:
 
     def _answer(self) -> Generator[None]:
         parser = RequestParser(self._config, self._arrival, self._client)
-        request = self._read(parser)
-        if request is None:
+        try:
+            request, body = self._read(parser)
+        except (ParseException, NoMoreData) as error:
+            self._refuse(self._why(error))
             return
-        request._expected_100_continue = False  # the client has been told already, or did not wait
         response, environ = wsgi.create(request, self._outbox, self._client, self._server, self._config)
         environ["wsgi.multithread"] = True
+        environ["wsgi.input"] = body
         del environ["wsgi.file_wrapper"]  # it would write a file to the socket at one go
         if self._is_last:
             response.force_close()
@@ -75,22 +80,35 @@ class Exchange:
         if not response.should_close() and parser.finish_body():
             self.rest = parser.unreader.take_buffered() + self._arrival.rest()
 
-    def _read(self, parser: RequestParser) -> Request | None:
+    def _read(self, parser: RequestParser) -> tuple[Request, Any]:
+        """The request and its body. Chunks are put together here, where it can be said what is wrong with them."""
         self._arrival.begin_reading()
-        try:
-            return next(parser)
-        except (ParseException, NoMoreData) as error:
-            too_large = isinstance(error, NoMoreData) and self._arrival.is_head_too_large
-            refusal = refusals.TOO_LARGE_A_HEAD if too_large else refusals.of_unreadable(error)
-            self._outbox.sendall(refusal.to_bytes())
-            return None
+        request = next(parser)
+        if self._arrival.is_cut:
+            raise NoMoreData(None)
+        request._expected_100_continue = False  # the client has been told already, or did not wait
+        is_chunked = isinstance(request.body.reader, ChunkedReader)
+        return request, BytesIO(request.body.read()) if is_chunked else request.body
+
+    def _why(self, error: Exception) -> Refusal:
+        if isinstance(error, NoMoreData) and self._arrival.is_cut:
+            return refusals.TOO_LARGE_A_BODY if self._arrival.head else refusals.TOO_LARGE_A_HEAD
+        return refusals.of_unreadable(error)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        refusals.refuse(refusal, self._outbox, self._client)
 
     def _write(self, environ: dict[str, Any], response: Any) -> Generator[None]:
-        with ExitStack() as stack:
-            pieces = self._application(environ, response.start_response)
-            if close := getattr(pieces, "close", None):
-                stack.callback(close)
-            for piece in pieces:
-                response.write(piece)
-                yield
-            response.close()
+        try:
+            with ExitStack() as stack:
+                pieces = self._application(environ, response.start_response)
+                if close := getattr(pieces, "close", None):
+                    stack.callback(close)
+                for piece in pieces:
+                    response.write(piece)
+                    yield
+                response.close()
+        except Exception:
+            if not response.headers_sent:
+                self._refuse(refusals.DEFECT)
+            raise

@@ -14,7 +14,7 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?", re.DOTALL)
 
 
 class Body(Protocol):
-    """Is given a body piece by piece and says when it has all of it. `announced_bytes`: 0 where nobody said how long."""
+    """Is given a body piece by piece and says when it has all of it. `announced_bytes`: 0 where nobody said."""
 
     announced_bytes: int
 
@@ -37,13 +37,16 @@ class Head:
 
 
 def read_head(head: bytes) -> Head:
-    """The head without the empty line after it, but with its last line's end."""
-    fields = {name.lower(): value for name, value in _FIELD.findall(head)}
-    length = fields.get(b"content-length", b"")
+    """The head without the empty line after it, but with its last line's end. Two lengths, or one that is none, are
+    for the parser to refuse, and nothing is waited for."""
+    fields: dict[bytes, list[bytes]] = {}
+    for name, value in _FIELD.findall(head):
+        fields.setdefault(name.lower(), []).append(value)
+    lengths = fields.get(b"content-length", [])
     return Head(
-        length_bytes=int(length) if re.fullmatch(rb"[0-9]{1,15}", length) else 0,
-        is_chunked=b"transfer-encoding" in fields,
-        awaits_leave=fields.get(b"expect", b"").lower() == b"100-continue",
+        length_bytes=int(lengths[0]) if len(lengths) == 1 and re.fullmatch(rb"[0-9]{1,15}", lengths[0]) else 0,
+        is_chunked=b"transfer-encoding" in fields and not lengths,
+        awaits_leave=[value.lower() for value in fields.get(b"expect", [])] == [b"100-continue"],
     )
 
 

@@ -3,8 +3,14 @@
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
+import structlog
 from gunicorn.http import errors
+
+from app.api.serving.outbox import Outbox
+
+log = structlog.get_logger(__name__)
 
 UNREADABLE = "the request is not valid HTTP: "
 WORDS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
@@ -19,6 +25,8 @@ WORDS: tuple[tuple[type[Exception], HTTPStatus, str], ...] = (
     (errors.ObsoleteFolding, HTTPStatus.BAD_REQUEST, UNREADABLE + "a header field is folded over two lines"),
     (errors.InvalidHeader, HTTPStatus.BAD_REQUEST, UNREADABLE + "a header field is malformed or contradicts another"),
     (errors.NoMoreData, HTTPStatus.BAD_REQUEST, UNREADABLE + "it ends too early"),
+    (errors.InvalidChunkSize, HTTPStatus.BAD_REQUEST, UNREADABLE + "the size of a chunk is no hexadecimal number"),
+    (errors.ChunkMissingTerminator, HTTPStatus.BAD_REQUEST, UNREADABLE + "a chunk is longer or shorter than it says"),
     (errors.ParseException, HTTPStatus.BAD_REQUEST, UNREADABLE + "it cannot be read"),
 )
 """The first that fits. Nothing of the request is repeated: it may hold a token."""
@@ -45,7 +53,14 @@ class Refusal:
 
 
 TOO_LARGE_A_HEAD = Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's header is too large")
+TOO_LARGE_A_BODY = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request's body is larger than any that is taken")
 DEFECT = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal server error; the server's log has it")
+
+
+def refuse(refusal: Refusal, outbox: Outbox, client: Any) -> None:
+    """`client` is the address it came from, for the log."""
+    log.info("request refused", status=int(refusal.status), why=refusal.message, client=client)
+    outbox.sendall(refusal.to_bytes())
 
 
 def of_unreadable(error: Exception) -> Refusal:

@@ -77,7 +77,7 @@ class Worker(ThreadWorker):  # gunicorn's loop, accepting, its pool of threads a
         """A stop begins: what was not asked by then is not waited for."""
         for connection in self._waiting:
             if connection.phase is Phase.ARRIVING:
-                connection.deadline = min(connection.deadline, deadline)
+                connection.hurry(deadline)
 
     def _await_request(self, connection: Connection, idle_s: float) -> None:
         connection.expect_request(time.monotonic(), idle_s)
@@ -144,7 +144,7 @@ class Worker(ThreadWorker):  # gunicorn's loop, accepting, its pool of threads a
             self._drop(connection)
             return
         self._stop_waiting(connection)
-        connection.outbox.sendall(refusals.of_late(self._timeout_s).to_bytes())
+        refusals.refuse(refusals.of_late(self._timeout_s), connection.outbox, connection.ends[0])
         self._linger(connection)
 
     def _make_room(self) -> None:

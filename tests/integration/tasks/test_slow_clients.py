@@ -1,0 +1,107 @@
+"""Clients that are slow, silent or gone cost the others nothing: each is a connection of the server, and no thread."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import urllib3
+
+from app.services import planning
+from tests.integration.tasks.system import System
+from tests.integration.tasks.wire import wire
+from tests.support.bad_clients import POST, BadClient, bad_clients
+from tests.support.wait import eventually
+
+BAD = 200
+PIECE_BYTES = 128 * 1024
+LOG_PIECES = 48
+"""More than the kernel takes for a client that reads nothing."""
+
+
+def send(system: System, method: str, path: str, body: object) -> int:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    url, headers = f"http://127.0.0.1:{system.port}{path}", {"Content-Type": "application/json"}
+    return urllib3.request(method, url, body=content, headers=headers, retries=False, timeout=60.0).status
+
+
+def running_step(system: System) -> str:
+    """A step that runs, and has printed much."""
+    (step,) = system.step_ids(system.build())
+    system.database.transact(planning.plan, system.step(step).build_id)
+    assert send(system, "POST", f"/api/runner/{step}/claim", {"runner": "r", "heartbeats": True}) == 200
+    for piece in range(LOG_PIECES):
+        path = f"/api/runner/{step}/log?attempt=1&offset={piece * PIECE_BYTES}"
+        assert send(system, "PUT", path, b"x" * PIECE_BYTES) == 200
+    return step
+
+
+def accepted(port: int) -> int:
+    """Connections of the server's that it has taken on: those have an inode."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] in ("01", "08") and row[9] != "0" for row in rows)
+
+
+def wait_accepted(system: System, clients: Sequence[BadClient]) -> None:
+    eventually(lambda: accepted(system.port) >= len(clients), describe=lambda: f"{accepted(system.port)} accepted")
+
+
+def test_heartbeats_and_builds_are_answered_while_two_hundred_bad_clients_are_waited_for(system: System) -> None:
+    system.api(BUILDSERVER_API_THREADS="4")
+    step = running_step(system)
+    with bad_clients(system.port, BAD, f"/api/steps/{step}/log") as clients:
+        wait_accepted(system, clients)
+        assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
+        assert send(system, "POST", "/api/projects", {"accountId": "acme", "name": "rocket"}) == 201
+        assert [client.kind for client in clients if not client.is_held] == []
+
+
+def test_bad_clients_are_let_go_when_their_time_is_over(system: System) -> None:
+    """Those that sent part of a request are told why; the rest see the end of the connection."""
+    system.api(BUILDSERVER_CLIENT_TIMEOUT_S="0.5")
+    step = running_step(system)
+    with bad_clients(system.port, 10, f"/api/steps/{step}/log") as clients:
+        first = {client.kind: client.connection for client in clients[:5]}
+        for kind in ("sends half a head", "sends half a body", "drips its body"):
+            told = first[kind].recv(4_096)
+            assert told.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            assert json.loads(told.partition(b"\r\n\r\n")[2]) == {
+                "error": "the request did not arrive within 0.5 seconds"
+            }
+        assert first["says nothing"].recv(1) == b""
+        eventually(lambda: accepted(system.port) == 0, describe=lambda: f"{accepted(system.port)} left")
+
+
+def test_a_client_that_stays_within_its_time_may_send_byte_by_byte(system: System) -> None:
+    system.api()
+    body = b'{"accountId": "acme", "name": "rocket"}'
+    with wire(system.port) as line:
+        for byte in POST.replace(b"1000", b"%d" % len(body)) + body:
+            line.send(bytes([byte]))
+        answer = line.answer()
+    assert (answer.status, answer.body["name"]) == (201, "rocket")
+
+
+def test_a_log_is_whole_for_a_client_that_takes_it_slowly(system: System) -> None:
+    """It stops until the server has sent what can be sent, so that the rest leaves from the poller."""
+    system.api(BUILDSERVER_API_THREADS="1")
+    step = running_step(system)
+    with wire(system.port) as line:
+        line.send(f"GET /api/steps/{step}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
+        answer = line.answer()
+    assert (answer.status, answer.content == b"x" * PIECE_BYTES * LOG_PIECES) == (200, True)
+
+
+def test_more_silent_clients_than_connections_keep_nobody_out(system: System) -> None:
+    system.api(BUILDSERVER_API_CONNECTIONS="50")
+    step = running_step(system)
+    with bad_clients(system.port, BAD, "/healthz") as clients:
+        assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
+        assert any(client.is_held for client in clients)
+
+
+def test_a_stop_does_not_wait_for_bad_clients(system: System) -> None:
+    api = system.api(BUILDSERVER_STOP_GRACE_S="600")
+    with bad_clients(system.port, 20, "/healthz") as clients:
+        wait_accepted(system, clients)
+        assert api.stop() == 0
