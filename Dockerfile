@@ -23,5 +23,5 @@ USER buildserver
 WORKDIR /var/lib/buildserver
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/readyz', timeout=4)"]
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/healthz', timeout=4)"]
 CMD ["gunicorn", "--config", "python:config.gunicorn", "app.wsgi:create()"]

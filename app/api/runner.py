@@ -26,7 +26,7 @@ from app.services.endings import Outcome
 NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 blueprint = Blueprint("Runner", __name__, url_prefix="/api/runner", description="What runners ask and report")
-blueprint.path_id("stepId", "step_id", "Step")
+blueprint.path_id("stepId", "step_id", "Step run")
 
 
 @blueprint.get("/<stepId>")

@@ -11,7 +11,7 @@ from app.models import Attempt, StepRun
 from app.services import logs, steps
 
 blueprint = Blueprint("Steps", __name__, url_prefix="/api/steps", description="Step runs")
-blueprint.path_id("stepId", "step_id", "Step")
+blueprint.path_id("stepId", "step_id", "Step run")
 
 PLAIN_TEXT = {"type": "string", "format": "binary"}
 

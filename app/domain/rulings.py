@@ -39,7 +39,7 @@ def allow_claim(step: Step, attempt: int | None) -> None:
     """A claim of the attempt (None: whichever is current) needs a step that is READY for it."""
     allow_report(step, step.attempt if attempt is None else attempt)
     if step.status is StepStatus.RUNNING:
-        raise Conflict(f"step '{step.name}' is being run by runner '{step.runner}'", "already_claimed")
+        raise Conflict(f"step run '{step.name}' is being run by runner '{step.runner}'", "already_claimed")
 
 
 def allow_report(step: Step, attempt: int) -> None:
@@ -47,9 +47,9 @@ def allow_report(step: Step, attempt: int) -> None:
     if attempt != step.attempt:
         raise Conflict(f"attempt {attempt} is not the current one; that is attempt {step.attempt}", "stale_attempt")
     if step.status is StepStatus.PENDING:
-        raise Conflict(f"step '{step.name}' waits for steps it depends on", "dependencies_open")
+        raise Conflict(f"step run '{step.name}' waits for steps it depends on", "dependencies_open")
     if step.status.is_final:
-        raise Conflict(f"step '{step.name}' has ended: {step.status}", "already_final")
+        raise Conflict(f"step run '{step.name}' has ended: {step.status}", "already_final")
 
 
 def allow_repetition(attempt: Ended, reason: Reason | None) -> None:

@@ -25,7 +25,7 @@ def get(session: Session, step_id: str) -> StepRun:
     """The step run with its definition, or NotFound."""
     run = session.get(StepRun, step_id, options=[undefer(StepRun.definition)])
     if run is None:
-        raise NotFound("Step")
+        raise NotFound("Step run")
     return run
 
 
@@ -66,7 +66,9 @@ def change(session: Session, run: StepRun, event: StepEvent, **values: Any) -> N
     after = move(run.status, event)
     result = session.execute(update(StepRun).where(*guard).values(status=after, **values))
     if changed_rows(result) != 1:
-        raise Conflict(f"step '{run.name}' changed at the same moment; ask again for its status", "changed_meanwhile")
+        raise Conflict(
+            f"step run '{run.name}' changed at the same moment; ask again for its status", "changed_meanwhile"
+        )
     session.refresh(run)
 
 

@@ -153,6 +153,14 @@ def test_what_belongs_to_nobody_is_404(world: World, unknown: str) -> None:
     refused(world.client, "PUT", f"/api/runner/{unknown}/log?attempt=1&offset=0", b"x", status=404)
 
 
+def test_what_is_missing_is_called_what_the_document_calls_it(world: World) -> None:
+    kinds = {"projects/{}/builds": "Project", "workflows/{}": "Workflow", "builds/{}": "Build", "steps/{}": "Step run"}
+    for path, kind in {**kinds, "runner/{}": "Step run"}.items():
+        for unknown in (NOBODY, "x"):
+            answer = refused(world.client, "GET", f"/api/{path.format(unknown)}", status=404)
+            assert answer.body == {"error": f"{kind} not found"}
+
+
 def test_a_workflow_of_another_project_is_like_none(world: World) -> None:
     path = f"/api/projects/{world.project}/builds"
     answers = [

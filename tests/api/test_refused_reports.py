@@ -22,6 +22,9 @@ REPORTS = [
     ({"status": "failed", "reason": "exit", "handedBack": True}, "handedBack"),
     ({"status": "failed", "handedBack": True}, "handedBack"),
     ({"status": "success", "handedBack": True}, "handedBack"),
+    ({"status": "success", "exitCode": 5}, "exitCode"),
+    ({"status": "success", "exitCode": -9}, "exitCode"),
+    ({"status": "success", "exitCode": 0, "reason": "exit"}, "reason"),
 ]
 
 
@@ -29,6 +32,21 @@ REPORTS = [
 def test_a_report_that_cannot_be(world: World, report: dict[str, Any], path: str) -> None:
     where = f"/api/runner/{world.steps['a']}/complete"
     refused(world.client, "POST", where, report, faults=[(path, "invalid")])
+
+
+def test_a_success_that_contradicts_itself_twice_is_told_both(world: World) -> None:
+    report = {"status": "success", "exitCode": 1, "reason": "timeout"}
+    where = f"/api/runner/{world.steps['a']}/complete"
+    answer = refused(world.client, "POST", where, report, faults=[("exitCode", "invalid"), ("reason", "invalid")])
+    assert "where the status is success" in answer.body["error"]
+
+
+@pytest.mark.parametrize("report", [{"status": "success", "exitCode": 0}, {"status": "failed", "exitCode": 0}], ids=str)
+def test_a_script_that_ended_with_0_may_have_gone_either_way(world: World, report: dict[str, Any]) -> None:
+    """A failure with 0 is that of a time limit, or of an output that was not left."""
+    step = steps_of(world.client, new_build(world.client, world.project, world.workflow))["a"]["id"]
+    assert complete(world.client, step, **report).status == 200
+    assert world.client.get(f"/api/steps/{step}").body["exitCode"] == 0
 
 
 def test_a_report_out_of_turn_is_a_conflict(world: World) -> None:

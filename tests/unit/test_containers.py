@@ -92,6 +92,16 @@ def test_a_worker_s_health_is_its_own_pulse(role: str) -> None:
     assert SERVICES[role]["healthcheck"]["test"] == ["CMD", "python", "-m", "tasks.pulse", role]
 
 
+def test_the_api_is_well_while_it_answers_with_or_without_its_broker() -> None:
+    """Builds are taken while Redis is away: /readyz says no then, and nobody may be kept from the API for that."""
+    port = load_settings(environment("api")).port
+    asked = f"urlopen('http://127.0.0.1:{port}/healthz', timeout=4)"
+    (in_image,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (.+)$", DOCKERFILE, re.MULTILINE)
+    for words in (SERVICES["api"]["healthcheck"]["test"][1:], json.loads(in_image)):
+        assert words[:2] == ["python", "-c"]
+        assert asked in words[2]
+
+
 @pytest.mark.parametrize("service", OURS)
 def test_settings_are_known_and_can_be_loaded(service: str) -> None:
     given = environment(service)

@@ -51,14 +51,14 @@ def test_the_servers_address_may_come_from_the_environment(by_hand: ByHand, serv
 
 def test_an_unknown_step_is_one_line_and_2(by_hand: ByHand) -> None:
     status, output, errors = by_hand.step(NOBODY)
-    assert (status, output, errors) == (2, "", "buildserver: Step not found\n")
+    assert (status, output, errors) == (2, "", "buildserver: Step run not found\n")
 
 
 def test_a_step_that_somebody_has_is_one_line_and_2(by_hand: ByHand, server: Server) -> None:
     step = server.new_step()
     server.client.post(f"/api/runner/{step}/claim", {"runner": "other", "heartbeats": True})
     status, output, errors = by_hand.step(step)
-    assert (status, output, errors) == (2, "", "buildserver: step 'only' is being run by runner 'other'\n")
+    assert (status, output, errors) == (2, "", "buildserver: step run 'only' is being run by runner 'other'\n")
     assert server.step(step)["runner"] == "other"
 
 

@@ -8,6 +8,7 @@ from app.api.schemas.base import ATTEMPT, BaseSchema, QueryInteger, Text, identi
 from app.domain.definition import StepDefinition
 from app.domain.references import COMMIT_PATTERN, REPOSITORY_PATTERN, check_branch, check_commit_hash
 from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus, Word
+from config.redaction import without_credentials
 
 MAX_MESSAGE = 20_000
 
@@ -16,6 +17,13 @@ def word(vocabulary: type[Word], description: str) -> fields.String:
     """A field that shows a vocabulary's member."""
     known = validate.OneOf([str(member) for member in vocabulary])
     return fields.String(dump_only=True, validate=known, metadata={"description": description})
+
+
+class RepositoryUrl(fields.String):
+    """A field that shows a repository as it was posted, but for what lets somebody in: a step's program alone has that."""
+
+    def _serialize(self, value: str | None, *_args: Any, **_kwargs: Any) -> str | None:
+        return None if value is None else without_credentials(value)
 
 
 class BuildSchema(BaseSchema):
@@ -27,7 +35,10 @@ class BuildSchema(BaseSchema):
     status = word(BuildStatus, "Where the build stands")
     status_reason = word(Reason, "What failed the build first")
     commit_hash = shown("The commit that is built")
-    repo_url = shown("The git repository it comes from")
+    repo_url = RepositoryUrl(
+        dump_only=True,
+        metadata={"description": "The git repository it comes from; `***` stands for a user or a password in it"},
+    )
     branch = shown("The branch it belongs to")
     commit_message = shown("The commit's message")
     commit_author = shown("The commit's author, as its metadata says")
@@ -51,7 +62,8 @@ class NewBuild(BaseSchema):
     repo_url = Text(
         metadata={
             "description": "The git repository to check out: an https, http, ssh or git URL, or `user@host:path`; "
-            "a file URL where the server allows those",
+            "a file URL where the server allows those. A user or a password in it is given to the step's checkout "
+            "and shown nowhere else",
             "format": "uri",
             "pattern": REPOSITORY_PATTERN,
             "example": "https://git.example/acme/rocket.git",

@@ -56,6 +56,20 @@ class CompletionSchema(BaseSchema):
         if report["handed_back"] and (report.get("status"), report.get("reason")) != ("failed", Reason.LOST):
             raise ValidationError("Only a failure for the reason `lost` is handed back.", "handedBack")
 
+    @validates_schema
+    def refuse_contradiction(self, report: dict[str, Any], **_kwargs: Any) -> None:
+        """A success has no reason, and no exit status that a shell calls a failure. A script that ends with 0 may fail
+        all the same: by its time limit, or by an output that it did not leave."""
+        if report["status"] != "success":
+            return
+        wrong = {}
+        if report.get("exit_code"):
+            wrong["exitCode"] = ["must be 0, or left out, where the status is success"]
+        if "reason" in report:
+            wrong["reason"] = ["must be left out where the status is success"]
+        if wrong:
+            raise ValidationError(wrong)
+
 
 class ReceiptSchema(BaseSchema):
     """The answer to a report."""

@@ -93,7 +93,8 @@ def test_a_log_is_whole_for_a_client_that_takes_it_slowly(system: System) -> Non
 
 
 def test_more_silent_clients_than_connections_keep_nobody_out(system: System) -> None:
-    system.api(BUILDSERVER_API_CONNECTIONS="50")
+    """The one that was waited for longest is let go for each that comes; their time alone would do it much later."""
+    system.api(BUILDSERVER_API_CONNECTIONS="50", BUILDSERVER_CLIENT_TIMEOUT_S="3600")
     step = running_step(system)
     with bad_clients(system.port, BAD, "/healthz") as clients:
         assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
