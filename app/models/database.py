@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 TRIES = 5
 """How often a unit of work is run before its error is the caller's: contention clears soon or not at all."""
+TIRED_AFTER_S = 8.0
+"""A unit of work that took longer in vain is not run again: whoever asked waits. SQLite's own wait is longer still."""
 FIRST_PAUSE_S = 0.02
 BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for another writer; writing transactions here take milliseconds."""
@@ -57,7 +59,7 @@ def make_engine(url: str, pool_size: int, timeouts: str = POSTGRESQL_TIMEOUTS) -
         pool_pre_ping=True,
         pool_size=pool_size,
         pool_recycle=POOL_RECYCLE_S,
-        connect_args={"options": timeouts, **POSTGRESQL_LIVENESS},
+        connect_args={"options": timeouts, "client_encoding": "utf8", **POSTGRESQL_LIVENESS},
     )
 
 
@@ -101,13 +103,14 @@ class Database:
         What the work returns stays readable after the commit. Hints it left are handed on once, after the commit.
         A connection that dies during the commit is the caller's error: whether the work was done is not known then.
         """
+        tired_at = time.monotonic() + TIRED_AFTER_S
         for left in range(TRIES - 1, -1, -1):
             with Session(self.engine, expire_on_commit=False) as session:
                 try:
                     result = work(session, *args, **kwargs)
                     session.flush()
                 except DBAPIError as error:
-                    if not left or not is_transient(error):
+                    if not left or not is_transient(error) or time.monotonic() >= tired_at:
                         raise
                 else:
                     self._commit(session)

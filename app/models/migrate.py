@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DatabaseError
 
 from app.models.database import make_engine
@@ -30,15 +30,27 @@ class NewerSchema(Exception):
         )
 
 
-def upgrade(database_url: str) -> None:
-    """Apply every migration that is missing, all in one transaction. Nothing to do is fine. NewerSchema is raised.
+class WrongEncoding(Exception):
+    """The database keeps text in another form than UTF-8: names could not be stored, or not be read back."""
 
+    def __init__(self, encoding: str) -> None:
+        super().__init__(
+            f"the database's encoding is {encoding}, and must be UTF8; make one with "
+            "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+        )
+
+
+def upgrade(database_url: str) -> None:
+    """Apply every migration that is missing, all in one transaction. Nothing to do is fine.
+
+    NewerSchema or WrongEncoding is raised where it cannot be done, and nothing is changed then.
     Of two at once the second waits, and finds nothing to do.
     """
     engine = make_engine(database_url, pool_size=1, timeouts="")
     try:
         with engine.begin() as connection:
             _take_turns(connection)
+            _refuse_other_encodings(connection)
             refuse_newer(connection)
             command.upgrade(_config(connection), "head")
     finally:
@@ -49,6 +61,14 @@ def _take_turns(connection: Connection) -> None:
     """Wait until no other upgrade runs; on SQLite the transaction, a writing one from its start, has waited for it."""
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
+
+
+def _refuse_other_encodings(connection: Connection) -> None:
+    """SQLite knows Unicode only."""
+    if connection.dialect.name == "postgresql":
+        encoding = connection.scalar(text("SHOW server_encoding"))
+        if encoding != "UTF8":
+            raise WrongEncoding(encoding)
 
 
 def refuse_newer(connection: Connection) -> None:
@@ -89,7 +109,7 @@ def main() -> int:
         return 1
     try:
         upgrade(url)
-    except NewerSchema as error:
+    except (NewerSchema, WrongEncoding) as error:
         print(f"buildserver: {error}", file=sys.stderr)
         return 1
     except DatabaseError as error:

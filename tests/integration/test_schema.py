@@ -1,6 +1,9 @@
 """The migrations make the schema that the models describe, on both databases, from whatever state they find."""
 
+import os
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 
 from app.models import Base, migrate
+from tests.support.postgres import PostgresServer
 
 MakeUrl = Callable[[], str]
 CONSTRAINTS = """
@@ -111,6 +115,18 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty_url: Make
     with pytest.raises(migrate.NewerSchema):
         migrate.upgrade(url)
     assert revision(url) == "9999"
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_keep_all_text_is_refused_in_one_line(postgres: PostgresServer, encoding: str) -> None:
+    with postgres.empty_database(encoding) as url:
+        words = [sys.executable, "-m", "app.models.migrate"]
+        done = subprocess.run(
+            words, env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert done.stderr.startswith(f"buildserver: the database's encoding is {encoding}, and must be UTF8; ")
+        assert revision(f"{url}&client_encoding=utf8") is None
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(empty_url: MakeUrl) -> None:

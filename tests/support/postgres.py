@@ -59,10 +59,10 @@ class PostgresServer:
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     @contextmanager
-    def empty_database(self) -> Iterator[str]:
+    def empty_database(self, encoding: str = "UTF8") -> Iterator[str]:
         """The URL of a new database without a schema, which is gone afterwards."""
         name = f"empty_{next(self._numbers)}"
-        self._execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0")
         yield self.url(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -20,7 +20,7 @@ def word(vocabulary: type[Word], description: str) -> fields.String:
 
 
 class RepositoryUrl(fields.String):
-    """A field that shows a repository as it was posted, but for what lets somebody in: a step's program alone has that."""
+    """A field that shows a repository as it was posted, but for what lets somebody in."""
 
     def _serialize(self, value: str | None, *_args: Any, **_kwargs: Any) -> str | None:
         return None if value is None else without_credentials(value)

@@ -73,7 +73,6 @@ class Exchange:
         response, environ = wsgi.create(request, self._outbox, self._client, self._server, self._config)
         environ["wsgi.multithread"] = True
         environ["wsgi.input"] = body
-        del environ["wsgi.file_wrapper"]  # it would write a file to the socket at one go
         if self._is_last:
             response.force_close()
         yield from self._write(environ, response)
