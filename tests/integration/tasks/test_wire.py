@@ -30,7 +30,7 @@ REFUSED = {
     "a folded header field": (b"GET / HTTP/1.1\r\nX: 1\r\n 2\r\n\r\n", 400, NOT_HTTP + "a header field is folded"),
     "lines with LF alone": (b"GET / HTTP/1.1\n\n", 400, NOT_HTTP),
     "a header line with LF alone": (b"GET / HTTP/1.1\r\nX: 1\n\n", 400, NOT_HTTP),
-    "two lengths": (HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400, NOT_HTTP),
+    "two lengths": (HEAD + b"Content-Length: 4\r\nContent-Length: 3\r\n\r\n{}", 400, NOT_HTTP),
     "a length that is none": (HEAD + b"Content-Length: many\r\n\r\n", 400, NOT_HTTP),
     "a length and chunks": (HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, NOT_HTTP),
     "another coding": (HEAD + b"Transfer-Encoding: zip\r\n\r\n!\r\n", 501, "no transfer coding but 'chunked'"),
