@@ -87,14 +87,23 @@ class Worker(ThreadWorker):  # gunicorn's loop, accepting, its pool of threads a
             self._wait(connection, selectors.EVENT_READ, self._receive)
 
     def _receive(self, connection: Connection) -> None:
-        data = connection.socket.recv(RECEIVED_AT_ONCE_BYTES)
+        data = self._read(connection)
         if not data:
-            self._drop(connection)
             return
         connection.take(data, time.monotonic())
         if connection.arrival.is_whole:
             self._stop_waiting(connection)
             self._answer(connection)
+
+    def _read(self, connection: Connection) -> bytes:
+        """What the client has sent; nothing where that was a false alarm, or the end of the connection."""
+        try:
+            data = connection.socket.recv(RECEIVED_AT_ONCE_BYTES)
+        except BlockingIOError:
+            return b""
+        if not data:
+            self._drop(connection)
+        return data
 
     def _answer(self, connection: Connection) -> None:
         connection.phase = Phase.ANSWERED
@@ -133,11 +142,7 @@ class Worker(ThreadWorker):  # gunicorn's loop, accepting, its pool of threads a
     def _linger(self, connection: Connection) -> None:
         """Closed at once, a connection with unread bytes would be reset, and the client lose its answer."""
         connection.expect_end(time.monotonic())
-        self._wait(connection, selectors.EVENT_READ, self._discard)
-
-    def _discard(self, connection: Connection) -> None:
-        if not connection.socket.recv(RECEIVED_AT_ONCE_BYTES):
-            self._drop(connection)
+        self._wait(connection, selectors.EVENT_READ, self._read)
 
     def _expire(self, connection: Connection) -> None:
         if connection.phase is not Phase.ARRIVING or connection.is_idle:
@@ -153,21 +158,19 @@ class Worker(ThreadWorker):  # gunicorn's loop, accepting, its pool of threads a
         if arriving:
             self._drop(min(arriving, key=lambda connection: connection.since))
 
-    def _wait(self, connection: Connection, event: int, then: Callable[[Connection], None]) -> None:
+    def _wait(self, connection: Connection, event: int, then: Callable[[Connection], object]) -> None:
         self._waiting.add(connection)
         self.poller.register(connection.socket, event, partial(self._called, connection, then))
 
-    def _called(self, connection: Connection, then: Callable[[Connection], None], _socket: Any) -> None:
+    def _called(self, connection: Connection, then: Callable[[Connection], object], _socket: Any) -> None:
         """Its event may be one of several at once, and an earlier one have ended it."""
         if connection in self._waiting:
             self._guard(connection, then)
 
-    def _guard(self, connection: Connection, then: Callable[[Connection], None]) -> None:
+    def _guard(self, connection: Connection, then: Callable[[Connection], object]) -> None:
         """What goes wrong with one connection ends that one."""
         try:
             then(connection)
-        except BlockingIOError:
-            return
         except OSError as error:
             self.log.debug("A connection broke: %s", error)
             self._drop(connection)
