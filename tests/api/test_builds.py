@@ -53,7 +53,7 @@ def test_what_is_unset_is_absent_and_never_null(client: Client, project: str, wo
 
 def test_a_build_shows_what_was_asked_for(client: Client, project: str, workflow: str) -> None:
     asked = {
-        "repoUrl": "https://token@git.example/a.git",
+        "repoUrl": "https://git.example/a.git",
         "commitHash": "a" * 40,
         "branch": "feature/x",
         "commitMessage": "Say “hello”\n\nand more",
