@@ -29,6 +29,7 @@ TRANSPORT = {
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
     "health_check_interval": 10,
+    "max_retries": 0,  # of connecting, to send: by default a message waits for six seconds where nothing listens
     "max_connections": 20,  # per connection pool: a worker that leaks them meets a limit of its own, not Redis'
 }
 

@@ -126,7 +126,8 @@ def start_sweeping(**_: object) -> None:
 
 @worker_shutting_down.connect
 def stop_sweeping(**_: object) -> None:
-    ticker.stop()
+    """Called by Celery's signal handler."""
+    ticker.request_stop()
 
 
 @worker_process_init.connect

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 from tasks.broker_watch import BrokerWatch
 
@@ -17,21 +18,30 @@ class Ticker:
         self._interval_s = interval_s
         self._tick = tick
         self._broker = BrokerWatch()
-        self._stopped = threading.Event()
+        self._stop_requests: SimpleQueue[None] = SimpleQueue()
 
     def start(self) -> None:
         """Begin, at once with the first tick: what an earlier process left open is found on start."""
         threading.Thread(target=self._run, name="sweep ticker", daemon=True).start()
 
-    def stop(self) -> None:
-        self._stopped.set()
+    def request_stop(self) -> None:
+        """For a signal handler: it takes no lock, as the thread it interrupts may hold any of them."""
+        self._stop_requests.put(None)  # of all queues this one may interrupt itself
 
     def pause_s(self) -> float:
         """How long until the next tick."""
         return self._interval_s * random.uniform(1 - JITTER, 1 + JITTER)
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
+        while True:
             with self._broker.sending():
                 self._tick()
-            self._stopped.wait(self.pause_s())
+            if self._is_asked_to_stop_within(self.pause_s()):
+                return
+
+    def _is_asked_to_stop_within(self, timeout_s: float) -> bool:
+        try:
+            self._stop_requests.get(timeout=timeout_s)
+        except Empty:
+            return False
+        return True

@@ -31,6 +31,7 @@ COMMON = {
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 10,
+        "max_retries": 0,
         "max_connections": 20,
         "global_keyprefix": "here:",
     },

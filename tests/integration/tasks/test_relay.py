@@ -1,6 +1,8 @@
 """The relay and the ticker against a real Redis: order, overflow, a broker that is away, and the end."""
 
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from tasks.celery_app import make_celery
 from tasks.relay import Relay
 from tasks.ticker import Ticker
 from tests.integration.tasks.system import System
+from tests.support.program import ROOT
 from tests.support.wait import eventually
 
 UNREACHABLE, BACK = "broker unreachable; the sweep will find the work", "broker is back"
@@ -57,7 +60,7 @@ def test_an_outage_is_told_of_once_and_its_end_too(system: System) -> None:
     relay = relay_of(system)
     with capture_logs() as lines:
         system.broker.stop()
-        relay.put([Hint(PLAN, str(number)) for number in range(5)])
+        relay.put([Hint(PLAN, str(number)) for number in range(50)])
         eventually(lambda: any(line["event"] == UNREACHABLE for line in lines))
         eventually(lambda: relay.waiting == 0)
         system.broker.start()
@@ -79,9 +82,34 @@ def test_the_first_tick_comes_at_once_and_the_last_before_the_stop() -> None:
     ticker = Ticker(3_600, tick)
     ticker.start()
     assert ticked.wait(20)
-    ticker.stop()
+    ticker.request_stop()
     eventually(lambda: "sweep ticker" not in {thread.name for thread in threading.enumerate()})
     assert ticks == [1]
+
+
+INTERRUPTED = """
+import signal
+from tasks.orchestrator import stop_sweeping, ticker
+
+def again(*_):
+    stop_sweeping()
+
+ticker.start()
+signal.signal(signal.SIGALRM, again)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for _ in range(100_000):
+    stop_sweeping()
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+
+
+def test_whoever_asks_an_orchestrator_to_end_may_interrupt_himself(system: System) -> None:
+    """Celery asks from its signal handler, and the next signal may come while it does."""
+    environ = {**system.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], env=environ, timeout=30, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_pauses_differ_by_a_fifth_at_most() -> None:
@@ -106,5 +134,5 @@ def test_a_ticker_goes_on_ticking_while_the_broker_is_away(system: System) -> No
         system.broker.start()
         eventually(lambda: system.queued("orchestrate"))
         eventually(lambda: len(lines) > 1)  # a message is queued before its sender says so
-        ticker.stop()
+        ticker.request_stop()
     assert [line["event"] for line in lines][:2] == [UNREACHABLE, BACK]
