@@ -4,7 +4,7 @@ Run as `celery -A tasks.orchestrator worker`. Every task is safe to run twice, a
 it takes an id and reads the rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -15,14 +15,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain.errors import BuildServerError, NotFound
 from app.models.database import Database
 from app.models.hints import DISPATCH, PLAN
-from app.services import dispatching, leases, planning
-from app.services.dispatching import Dispatch
+from app.services import leases, planning
 from config.logging import configure_logging, log_context
 from config.settings import load_settings
 from tasks import pulse
-from tasks.broker_watch import BrokerWatch
-from tasks.celery_app import ORCHESTRATE, RUN, SWEEP, make_celery, pool_queue
+from tasks.celery_app import ORCHESTRATE, SWEEP, make_celery
 from tasks.messages import is_id
+from tasks.outbox import Outbox
 from tasks.ticker import Ticker
 
 log = structlog.get_logger(__name__)
@@ -42,7 +41,7 @@ app: Celery = make_celery(
     worker_cancel_long_running_tasks_on_connection_loss=True,  # else each reconnection runs the same task once more
 )
 database = Database(settings.database_url)
-broker = BrokerWatch()
+outbox = Outbox(app, database, settings.claim_deadline_s)
 ticker = Ticker(settings.sweep_interval_s, lambda: app.send_task(SWEEP, expires=settings.sweep_interval_s))
 
 pulse.watch(settings, "orchestrator")
@@ -62,7 +61,7 @@ def plan(build_id: str) -> None:
             log.warning("message dropped: there is no such build")
             return
         log.info("build planned", project=build.project_id)
-        hand_out(build_id)
+        outbox.hand_out(build_id)
 
 
 @app.task(name=DISPATCH)
@@ -72,7 +71,7 @@ def dispatch(build_id: str) -> None:
         if not is_id(build_id):
             log.warning("message dropped: it names no build")
             return
-        hand_out(build_id)
+        outbox.hand_out(build_id)
 
 
 @app.task(name=SWEEP)
@@ -85,7 +84,7 @@ def sweep() -> None:
         with log_context(step=step_id, attempt=attempt):
             log.warning("attempt overdue")
             attend(leases.expire, step_id, attempt)
-    send(database.transact(dispatching.dispatch_due, settings.claim_deadline_s))
+    outbox.hand_out_lost()
     log.debug("swept")
 
 
@@ -95,23 +94,6 @@ def attend(service: Callable[..., object], *ids: Any) -> None:
         database.transact(service, *ids)
     except (BuildServerError, SQLAlchemyError):
         log.exception("the sweep cannot settle this; it will try again")
-
-
-def hand_out(build_id: str) -> None:
-    send(database.transact(dispatching.dispatch_build, build_id, settings.claim_deadline_s))
-
-
-def send(dispatches: Sequence[Dispatch]) -> None:
-    """Publish a message per dispatch. One that cannot be sent is sent again by the sweep, when its stamp is due."""
-    with broker.sending(steps=len(dispatches)):
-        for each in dispatches:
-            queue = pool_queue(each.pool)
-            app.send_task(RUN, (each.step_id, each.attempt), queue=queue)
-            log.info("step handed out", queue=queue, **ids_of(each))
-
-
-def ids_of(sent: Dispatch) -> dict[str, Any]:
-    return {"project": sent.project_id, "build": sent.build_id, "step": sent.step_id, "attempt": sent.attempt}
 
 
 @setup_logging.connect

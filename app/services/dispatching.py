@@ -1,7 +1,8 @@
 """Hands ready step runs to the pools: READY rows are the outbox, and stamping one says that its message was sent.
 
-A message may be lost after the stamp. Nobody claims the step then, `redispatch_at` passes, and the sweep stamps it
-again and sends another; the claim decides, so that a second message starts nothing twice.
+A message may be lost after the stamp. Nobody claims the step then, `redispatch_at` passes, and the sweep looks whether
+the pool's queue still holds as many messages as steps of the pool wait for a runner. If it does, none was lost; if not,
+as many as are missing are stamped and sent again. The claim decides, so that a second message starts nothing twice.
 """
 
 from collections import defaultdict
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.vocabulary import StepStatus
@@ -17,9 +18,15 @@ from app.models import StepRun
 from app.models.batches import batches
 from app.models.clock import database_now
 
-MAX_BACKOFF = 6
-"""Doublings of the claim deadline: an unclaimed step is offered again after 20 s, 40 s, … and at most 21 minutes."""
+MAX_BACKOFF = 2
+"""Doublings of the claim deadline: a step whose message is lost is offered again after 20 s, 40 s, and then every 80 s.
+The longer waits are for messages that runners take and cannot use; steps that only wait for a runner are not sent again
+at all."""
 SWEEP_LIMIT = 500
+"""Messages for one pool: a sweep of every five seconds sends 100 a second, and takes well under a second for it."""
+LATE_S = 1
+"""The hint of a step that was just released, or the claim of one just offered, may be on its way."""
+_READY = StepRun.status == StepStatus.READY
 
 
 @dataclass(frozen=True)
@@ -39,17 +46,52 @@ def dispatch_build(session: Session, build_id: str, claim_deadline_s: float) -> 
     return _stamp(session, fresh, claim_deadline_s, limit=None)
 
 
-def dispatch_due(session: Session, claim_deadline_s: float) -> list[Dispatch]:
-    """Stamp ready steps of any build that should have been claimed by now, the longest waiting first."""
-    due = (StepRun.redispatch_at < database_now(session) - timedelta(seconds=1),)
-    return _stamp(session, due, claim_deadline_s, SWEEP_LIMIT)
+def dispatch_unsent(session: Session, claim_deadline_s: float) -> list[Dispatch]:
+    """Stamp ready steps of any build whose hint must have been lost, the longest waiting first."""
+    unsent = (_overdue(session), StepRun.dispatched_at.is_(None))
+    return _stamp(session, unsent, claim_deadline_s, SWEEP_LIMIT)
+
+
+def unclaimed(session: Session) -> dict[str, int]:
+    """How many steps of a pool were sent and are not claimed, for the pools where some should have been by now."""
+    sent = select(StepRun.pool, func.count()).where(_READY, StepRun.dispatched_at.is_not(None))
+    query = sent.group_by(StepRun.pool).having(func.min(StepRun.redispatch_at) < _late(session))
+    return dict(session.execute(query).all())
+
+
+def dispatch_again(session: Session, pool: str, lost: int, claim_deadline_s: float) -> list[Dispatch]:
+    """Stamp steps of the pool that should have been claimed by now, as many as messages were lost, the longest waiting
+    first. Which messages these were nobody knows; the next sweeps come to the other steps."""
+    due = (_overdue(session), StepRun.pool == pool, StepRun.dispatched_at.is_not(None))
+    return _stamp(session, due, claim_deadline_s, min(lost, SWEEP_LIMIT))
+
+
+def take_back(session: Session, dispatches: Sequence[Dispatch]) -> None:
+    """Undo the stamps of messages that could not be sent: the next sweep finds their steps as if never offered."""
+    first = StepRun.dispatches == 1
+    values = {
+        "dispatches": StepRun.dispatches - 1,
+        "dispatched_at": case((first, None), else_=StepRun.dispatched_at),
+        "redispatch_at": database_now(session),
+    }
+    for batch in batches([each.step_id for each in dispatches]):
+        stamped = (StepRun.id.in_(batch), _READY, StepRun.dispatches > 0)
+        session.execute(update(StepRun).where(*stamped).values(values).execution_options(synchronize_session=False))
+
+
+def _overdue(session: Session) -> ColumnElement[bool]:
+    return StepRun.redispatch_at < _late(session)
+
+
+def _late(session: Session) -> datetime:
+    return database_now(session) - timedelta(seconds=LATE_S)
 
 
 def _stamp(
     session: Session, which: Sequence[ColumnElement[bool]], claim_deadline_s: float, limit: int | None
 ) -> list[Dispatch]:
     wanted = (StepRun.id, StepRun.attempt, StepRun.pool, StepRun.build_id, StepRun.project_id, StepRun.dispatches)
-    query = select(*wanted).where(StepRun.status == StepStatus.READY, *which)
+    query = select(*wanted).where(_READY, *which)
     rows = session.execute(
         query.order_by(StepRun.redispatch_at, StepRun.position).limit(limit).with_for_update(skip_locked=True)
     ).all()
@@ -68,4 +110,4 @@ def _write_stamp(
     wait_s = claim_deadline_s * 2 ** min(dispatches - 1, MAX_BACKOFF)
     values = {"dispatched_at": now, "dispatches": dispatches, "redispatch_at": now + timedelta(seconds=wait_s)}
     for batch in batches(step_ids):
-        session.execute(update(StepRun).where(StepRun.id.in_(batch), StepRun.status == StepStatus.READY).values(values))
+        session.execute(update(StepRun).where(StepRun.id.in_(batch), _READY).values(values))

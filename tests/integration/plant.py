@@ -72,8 +72,17 @@ class Plant:
     def dispatch(self, build_id: str, claim_deadline_s: float = 20) -> list[Dispatch]:
         return self.database.transact(dispatching.dispatch_build, build_id, claim_deadline_s)
 
-    def dispatch_due(self, claim_deadline_s: float = 20) -> list[Dispatch]:
-        return self.database.transact(dispatching.dispatch_due, claim_deadline_s)
+    def dispatch_unsent(self) -> list[Dispatch]:
+        return self.database.transact(dispatching.dispatch_unsent, 20)
+
+    def unclaimed(self) -> dict[str, int]:
+        return self.database.read(dispatching.unclaimed)
+
+    def dispatch_again(self, lost: int, pool: str = "default") -> list[Dispatch]:
+        return self.database.transact(dispatching.dispatch_again, pool, lost, 20)
+
+    def take_back(self, dispatches: Sequence[Dispatch]) -> None:
+        self.database.transact(dispatching.take_back, dispatches)
 
     def claim(self, step_id: str, claimant: Claimant = RUNNER, attempt: int | None = None) -> Claim:
         return self.database.transact(leases.claim, step_id, claimant, attempt, TIMES)

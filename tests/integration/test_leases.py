@@ -144,36 +144,3 @@ def test_a_build_whose_hint_was_lost_is_found_unplanned(plant: Plant) -> None:
     plant.age_build(planned.build)
     assert list(plant.database.read(planning.unplanned)) == [old.build]
     assert plant.row(new).planned_at is None
-
-
-def test_an_unclaimed_step_is_sent_again_after_ever_longer_waits(plant: Plant) -> None:
-    ids = plant.planned({"a": []})
-    step_id = ids.steps["a"]
-    plant.dispatch(ids.build)
-    waits = []
-    for _ in range(9):
-        run = plant.run_of(step_id)
-        assert run.redispatch_at is not None
-        assert run.dispatched_at is not None
-        waits.append((run.redispatch_at - run.dispatched_at).total_seconds())
-        assert plant.dispatch_due() == []
-        plant.age_step(step_id)
-        assert [each.step_id for each in plant.dispatch_due()] == [step_id]
-    assert waits == [20, 40, 80, 160, 320, 640, 1280, 1280, 1280]
-
-
-def test_steps_are_sent_in_the_order_in_which_they_wait(plant: Plant) -> None:
-    names = ["c", "a", "b"]
-    ids = plant.planned({name: [] for name in names})
-    by_id = {step_id: name for name, step_id in ids.steps.items()}
-    assert [by_id[each.step_id] for each in plant.dispatch(ids.build)] == names
-    for name, past_s in (("b", 90), ("c", 60)):
-        plant.age_step(ids.steps[name], past_s)
-    assert [by_id[each.step_id] for each in plant.dispatch_due()] == ["b", "c"]
-
-
-def test_a_claimed_step_is_not_sent_again(plant: Plant) -> None:
-    ids = plant.planned({"a": []})
-    plant.claim(ids.steps["a"])
-    plant.age_step(ids.steps["a"])
-    assert (plant.dispatch(ids.build), plant.dispatch_due()) == ([], [])
