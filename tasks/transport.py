@@ -1,14 +1,17 @@
-"""Redis as kombu speaks it, except that a list entry that is no message is dropped instead of ending the worker.
+"""Redis as kombu speaks it, except that neither a list entry that is no message nor a full Redis ends the worker.
 
-kombu parses what it takes from the list outside of every error handler, so one `LPUSH orchestrate x` would end each
-worker that takes it. What has a message's form is judged later, in `tasks/consumer.py`.
+kombu parses and books what it takes from the list outside of every error handler: one `LPUSH orchestrate x` would end
+each worker that takes it, and so would any message while there is no room to book it. What has a message's form is
+judged later, in `tasks/consumer.py`.
 """
 
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 
 import structlog
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from redis.exceptions import OutOfMemoryError
 
 log = structlog.get_logger(__name__)
 
@@ -29,10 +32,37 @@ class Message(virtual.Message):
             raise Garbled("no delivery tag")
 
 
+class QoS(redis.QoS):
+    """The book of messages taken and not acknowledged yet, which Redis keeps."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Book a message, in memory alone where Redis has no room: handling it is what makes room, and if this worker
+        dies meanwhile, the sweep finds the work in the rows."""
+        try:
+            super().append(message, delivery_tag)
+        except OutOfMemoryError:
+            log.warning("broker full; message taken without being booked there")
+            virtual.QoS.append(self, message, delivery_tag)
+
+    def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
+        """What acknowledges a message, sent as single commands: of a transaction a full Redis refuses even those that
+        make room."""
+        if pipe is None:
+            with self.channel.conn_or_acquire() as client:  # type: ignore[attr-defined]  # kombu's types leave it out
+                pipe = client.pipeline(transaction=False)
+        return super()._remove_from_indices(delivery_tag, pipe)  # type: ignore[misc]  # this one too
+
+    def restore_visible(self, *arguments: Any, **options: Any) -> Any:
+        """What gives a dead worker's messages to others, every few seconds: in a full Redis it finds no room either."""
+        with suppress(OutOfMemoryError):
+            return super().restore_visible(*arguments, **options)
+
+
 class Channel(redis.Channel):
     """A channel that goes on after an entry it cannot read."""
 
     Message = Message
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> Any:
         try:

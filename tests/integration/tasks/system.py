@@ -123,6 +123,11 @@ class System:
         """The messages waiting in a queue, oldest first: their tasks' names and arguments."""
         return [_read_message(entry) for entry in reversed(self.queued_entries(queue))]
 
+    def take(self, queue: str) -> list[tuple[str, list[Any]]]:
+        """Take every message out of a queue, oldest first."""
+        entries = cast(list[bytes], self.redis.rpop(PREFIX + queue, 100_000) or [])
+        return [_read_message(entry) for entry in entries]
+
     def queued_entries(self, queue: str) -> list[bytes]:
         """What waits in a queue, newest first, message or not."""
         return cast(list[bytes], self.redis.lrange(PREFIX + queue, 0, -1))
