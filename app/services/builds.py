@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import JSON, func, insert, literal, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, func, insert, literal, select, type_coerce
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,8 +22,8 @@ from app.services import audit, images, projects, workflows
 from app.services.pages import Page, page_of
 from app.services.trail import Trail
 
-EDGES = 10_000
-"""In one statement: a document of less than a megabyte."""
+ROWS = 10_000
+"""In one statement: a document of about a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -127,38 +127,60 @@ def _lay_out(session: Session, build: Build, workflow: Workflow) -> None:
     definitions = [StepDefinition.from_posted(step) for step in workflow.steps]
     urls = images.urls_by_slug(session, (definition.image_slug for definition in definitions))
     ids = {definition.name: new_id() for definition in definitions}
-    rows: list[dict[str, Any]] = [
-        {
-            "id": ids[definition.name],
-            "build_id": build.id,
-            "project_id": build.project_id,
-            "position": position,
-            "name": definition.name,
-            "definition": workflow.steps[position],
-            "image_url": urls[definition.image_slug],
-            "pool": definition.pool,
-            "run_if": definition.run_if,
-            "allow_failure": definition.allow_failure,
-            "status": StepStatus.PENDING,
-            "waiting_on": len(definition.depends_on),
-            "worst": Settlement.PASSED,
-            "attempt": 1,
-            "dispatches": 0,
-        }
+    runs = [
+        [
+            ids[definition.name],
+            position,
+            definition.name,
+            workflow.steps[position],
+            urls[definition.image_slug],
+            definition.pool,
+            definition.run_if,
+            definition.allow_failure,
+            len(definition.depends_on),
+        ]
         for position, definition in enumerate(definitions)
     ]
     edges = [(ids[name], ids[definition.name]) for definition in definitions for name in definition.depends_on]
-    if rows:
-        session.connection().execute(insert(StepRun), rows)
-    for start in range(0, len(edges), EDGES):
-        _join(session, build.id, edges[start : start + EDGES])
+    for start in range(0, len(runs), ROWS):
+        _insert_runs(session, build, runs[start : start + ROWS])
+    for start in range(0, len(edges), ROWS):
+        _join(session, build.id, edges[start : start + ROWS])
+
+
+def _insert_runs(session: Session, build: Build, runs: Sequence[Sequence[Any]]) -> None:
+    """Insert step runs, each given as what differs between them, in this order."""
+    run = _elements(session, runs)
+    values = {
+        "id": run[0].as_string(),
+        "position": run[1].as_integer(),
+        "name": run[2].as_string(),
+        "definition": run[3],
+        "image_url": run[4].as_string(),
+        "pool": run[5].as_string(),
+        "run_if": run[6].as_string(),
+        "allow_failure": run[7].as_boolean(),
+        "waiting_on": run[8].as_integer(),
+        "build_id": literal(build.id),
+        "project_id": literal(build.project_id),
+        "status": literal(StepStatus.PENDING, StepRun.status.type),
+        "worst": literal(Settlement.PASSED, StepRun.worst.type),
+        "attempt": literal(1),
+        "dispatches": literal(0),
+    }
+    session.execute(insert(StepRun).from_select(list(values), select(*values.values()), include_defaults=False))
 
 
 def _join(session: Session, build_id: str, edges: Sequence[tuple[str, str]]) -> None:
-    """Insert edges, each an upstream's and a downstream's id. They are sent as one document that the database takes
-    apart: sent row by row, they take longer than all else that makes a build."""
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    elements = func.json_each if is_sqlite else func.json_array_elements
-    edge = type_coerce(elements(literal(edges, JSON)).table_valued("value").c.value, JSON)
+    """Insert edges, each an upstream's and a downstream's id."""
+    edge = _elements(session, edges)
     ends = select(edge[0].as_string(), edge[1].as_string(), literal(build_id))
     session.execute(insert(StepEdge).from_select(["upstream", "downstream", "build_id"], ends))
+
+
+def _elements(session: Session, rows: Sequence[Sequence[Any]]) -> ColumnElement[Any]:
+    """The rows as one document that the database takes apart: sent row by row, they take longer than all else that
+    makes a build."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    elements = func.json_each if is_sqlite else func.json_array_elements
+    return type_coerce(elements(literal(rows, JSON)).table_valued("value").c.value, JSON)

@@ -146,7 +146,7 @@ class Plant:
 
     def snapshot(self) -> dict[str, list[tuple[object, ...]]]:
         """Every row that work on a build can change, to compare: what a refused action must leave as it was."""
-        tables = ("builds", "step_runs", "attempts", "log_chunks", "audit_entries", "audit_counts")
+        tables = ("builds", "step_runs", "step_edges", "attempts", "log_chunks", "audit_entries", "audit_counts")
         return {table: self._rows(f"SELECT * FROM {table}") for table in tables}
 
     def _rows(self, query: str) -> list[tuple[object, ...]]:

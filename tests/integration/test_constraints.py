@@ -54,12 +54,10 @@ CASES: Mapping[str, str] = {
     **COPIES,
     # projects, workflows, images
     "fk_workflows_project_id": "UPDATE workflows SET project_id = 'nobody' WHERE id = :unused_workflow",
-    "uq_workflows_id_project_id": COPIES["pk_workflows"],
     "uq_docker_images_slug": "INSERT INTO docker_images SELECT 'new', slug, image_url, public, created_at "
     "FROM docker_images",
     # builds
     "fk_builds_workflow_id_project_id": BUILD.format("workflow_id = :foreign_workflow") + ":unplanned",
-    "uq_builds_id_project_id": COPIES["pk_builds"],
     "uq_builds_project_id_idempotency_key": "UPDATE builds SET idempotency_key = 'twice', request_hash = 'x'",
     "ck_builds_status_known": BUILD.format("status = 'WAITING'") + ":build",
     "ck_builds_status_reason_known": BUILD.format("status_reason = 'because'") + ":build",
@@ -74,7 +72,6 @@ CASES: Mapping[str, str] = {
     "tr_builds_final": BUILD.format("status = 'RUNNING', finished_at = NULL") + ":failed_build",
     # step runs
     "fk_step_runs_build_id_project_id": INSERT_STEP.format(project=":foreign_project", position=99, name="'new'"),
-    "uq_step_runs_id_build_id": COPIES["pk_step_runs"],
     "uq_step_runs_build_id_position": INSERT_STEP.format(project="project_id", position="position", name="'new'"),
     "uq_step_runs_build_id_name": INSERT_STEP.format(project="project_id", position=99, name="name"),
     "ck_step_runs_status_known": STEP.format("status = 'WAITING'") + ":ready",
@@ -97,8 +94,10 @@ CASES: Mapping[str, str] = {
     "tr_step_runs_final": STEP.format("status = 'READY', reason = NULL, finished_at = NULL") + ":failed",
     "tr_step_runs_attempt": STEP.format("attempt = attempt - 1") + ":retried",
     # edges
-    "fk_step_edges_upstream_build_id": INSERT_EDGE.format(upstream=":foreign_step", downstream=":waiting"),
-    "fk_step_edges_downstream_build_id": INSERT_EDGE.format(upstream=":ready", downstream=":foreign_step"),
+    "tr_step_edges_ends": INSERT_EDGE.format(upstream=":foreign_step", downstream=":waiting"),
+    "tr_step_edges_update": "UPDATE step_edges SET build_id = build_id",
+    "tr_step_runs_delete": "DELETE FROM step_runs WHERE id = :waiting",
+    "tr_step_runs_identity": STEP.format("build_id = :unplanned, position = 99") + ":waiting",
     "ck_step_edges_joins_two_steps": INSERT_EDGE.format(upstream=":waiting", downstream=":waiting"),
     # attempts
     "fk_attempts_step_run_id": INSERT_ATTEMPT.format(step="'nobody'", number=1),
@@ -128,8 +127,8 @@ CASES: Mapping[str, str] = {
     "tr_audit_entries_update": "UPDATE audit_entries SET project_id = NULL",
     "tr_audit_entries_delete": "DELETE FROM audit_entries",
 }
-COVERED_BY_KEY = ("uq_builds_id_project_id", "uq_step_runs_id_build_id", "uq_workflows_id_project_id")
-"""There for foreign keys to refer to: the primary key refuses the same rows first."""
+COVERED_BY_KEY = {"uq_builds_id_project_id", "uq_workflows_id_project_id"}
+"""There for foreign keys to refer to: no row can break one, as the primary key refuses it first."""
 
 
 def constraints() -> dict[str, Constraint | Index]:
@@ -190,14 +189,12 @@ def signs(name: str, database: Database) -> Iterator[str]:
     constraint = constraints().get(name)
     if database.engine.dialect.name == "postgresql" or isinstance(constraint, CheckConstraint | None):
         yield name
-        if name in COVERED_BY_KEY:
-            yield "pk_"
     elif isinstance(constraint, ForeignKeyConstraint):
         yield "FOREIGN KEY constraint failed"
     else:
         assert isinstance(constraint, Index | PrimaryKeyConstraint | UniqueConstraint)
         assert constraint.table is not None
-        whole_row = name in COVERED_BY_KEY or isinstance(constraint, PrimaryKeyConstraint)
+        whole_row = isinstance(constraint, PrimaryKeyConstraint)
         columns = [f"{constraint.table.name}.{column.name}" for column in constraint.columns]
         yield f"UNIQUE constraint failed: {f'{constraint.table.name}.' if whole_row else ', '.join(columns)}"
 
@@ -208,7 +205,57 @@ def test_every_constraint_and_trigger_has_a_case(database: Database) -> None:
     with database.engine.connect() as connection:
         query = sqlite if connection.dialect.name == "sqlite" else postgresql
         triggers = set(connection.scalars(text(query)))
-    assert triggers | set(constraints()) == set(CASES)
+    assert triggers | set(constraints()) == set(CASES) | COVERED_BY_KEY
+
+
+def test_what_a_foreign_key_refers_to_is_unique_by_itself(database: Database) -> None:
+    """SQLite notices that it is not only when a row is written."""
+    inspected = inspect(database.engine)
+    referred = {
+        (key["referred_table"], tuple(key["referred_columns"]))
+        for table in inspected.get_table_names()
+        for key in inspected.get_foreign_keys(table)
+    }
+    unique = {
+        (table, tuple(columns))
+        for table in inspected.get_table_names()
+        for columns in (
+            inspected.get_pk_constraint(table)["constrained_columns"],
+            *(constraint["column_names"] for constraint in inspected.get_unique_constraints(table)),
+        )
+    }
+    assert referred <= unique
+    assert {("builds", ("id", "project_id")), ("workflows", ("id", "project_id"))} <= referred
+
+
+@pytest.mark.parametrize(
+    ("upstream", "downstream"),
+    [
+        (":foreign_step", ":waiting"),
+        (":waiting", ":foreign_step"),
+        (":foreign_step", ":failed"),
+        ("'nobody'", ":waiting"),
+        (":waiting", "'nobody'"),
+    ],
+)
+def test_an_edge_joins_two_steps_of_its_own_build(
+    plant: Plant, rows: dict[str, str], upstream: str, downstream: str
+) -> None:
+    """Also where the edge before it in the same statement does."""
+    before = plant.snapshot()
+    pairs = [(":running", ":waiting"), (upstream, downstream)]
+    edges = ", ".join(f"({above}, {below}, :build)" for above, below in pairs)
+    statement = text(f"INSERT INTO step_edges (upstream, downstream, build_id) VALUES {edges}")
+    with pytest.raises(IntegrityError, match="tr_step_edges_ends"), plant.database.engine.begin() as connection:
+        connection.execute(statement, rows)
+    assert plant.snapshot() == before
+
+
+def test_a_step_run_keeps_its_id(plant: Plant, rows: dict[str, str]) -> None:
+    before = plant.snapshot()
+    with pytest.raises(IntegrityError, match="tr_step_runs_identity"), plant.database.engine.begin() as connection:
+        connection.execute(text(STEP.format("id = 'another'") + ":waiting"), rows)
+    assert plant.snapshot() == before
 
 
 def test_every_table_that_names_a_project_and_a_build_ties_them_together(database: Database) -> None:

@@ -109,7 +109,6 @@ def create_step_runs() -> None:
         *(instant("started_at", optional=True), instant("finished_at", optional=True)),
         primary_key("step_runs", "id"),
         reference("step_runs", "builds", build_id="id", project_id="project_id"),
-        unique("step_runs", "id", "build_id"),
         unique("step_runs", "build_id", "position"),
         unique("step_runs", "build_id", "name"),
         known("step_runs", "status", ("CANCELLED", "FAILED", "PENDING", "READY", "RUNNING", "SKIPPED", "SUCCESS")),
@@ -146,8 +145,6 @@ def create_step_runs() -> None:
         "step_edges",
         *(key("upstream"), key("downstream"), key("build_id")),
         primary_key("step_edges", "upstream", "downstream"),
-        reference("step_edges", "step_runs", upstream="id", build_id="build_id"),
-        reference("step_edges", "step_runs", downstream="id", build_id="build_id"),
         check("step_edges", "joins_two_steps", "upstream <> downstream"),
     )
 
