@@ -1,4 +1,5 @@
-"""Redis as kombu speaks it, except that neither a list entry that is no message nor a full Redis ends the worker.
+"""Redis as kombu speaks it, except that neither a list entry that is no message nor a full Redis ends the worker, and
+that it is not deaf after an acknowledgement that could not be sent.
 
 kombu parses and books what it takes from the list outside of every error handler: one `LPUSH orchestrate x` would end
 each worker that takes it, and so would any message while there is no room to book it. What has a message's form is
@@ -43,6 +44,14 @@ class QoS(redis.QoS):
         except OutOfMemoryError:
             log.warning("broker full; message taken without being booked there")
             virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Forget a message, also where Redis cannot be told and will hand it out once more. One that counted as held
+        for ever would be the last this worker took, as it takes one at a time."""
+        try:
+            super().ack(delivery_tag)
+        finally:
+            virtual.QoS.ack(self, delivery_tag)
 
     def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:
         """What acknowledges a message, sent as single commands: of a transaction a full Redis refuses even those that

@@ -102,37 +102,38 @@ def ledger(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def long_build(system: System, ledger: Path) -> str:
+def long_build(system: System, ledger: Path, lease_s: str) -> str:
     """A build whose first attempt never ends by itself and whose later ones do, on a system with everything but a
     runner."""
     script = f'echo "$STEP_ATTEMPT" >> "{ledger}"; if [ "$STEP_ATTEMPT" = 1 ]; then sleep 1000; fi'
     build = system.build({"runScript": script})
-    system.settings |= {"BUILDSERVER_LEASE_S": "3", "BUILDSERVER_HEARTBEAT_S": "0.5", **OFTEN}
+    system.settings |= {"BUILDSERVER_LEASE_S": lease_s, "BUILDSERVER_HEARTBEAT_S": "0.5", **OFTEN}
     system.api()
     system.orchestrator()
     return build
 
 
-def test_a_killed_runner_s_step_is_run_again_by_another(system: System, long_build: str, ledger: Path) -> None:
+def test_a_killed_runner_s_step_is_run_again_by_another(system: System, ledger: Path) -> None:
+    build = long_build(system, ledger, lease_s="3")
     first = system.runner()
     eventually(lambda: ledger.read_text() == "1\n", describe=lambda: first.text)
     first.send(signal.SIGKILL)
     first.process.wait()
     system.runner(BUILDSERVER_RUNNER_NAME="second")
-    eventually(lambda: system.statuses(long_build) == ["SUCCESS", "SUCCESS"])
+    eventually(lambda: system.statuses(build) == ["SUCCESS", "SUCCESS"])
     assert ledger.read_text() == "1\n2\n"
 
 
-def test_a_runner_asked_to_end_hands_its_attempt_back_at_once(system: System, long_build: str, ledger: Path) -> None:
+def test_a_runner_asked_to_end_hands_its_attempt_back_at_once(system: System, ledger: Path) -> None:
     """The lease would last for a day, so it is not the sweep that notices."""
+    build = long_build(system, ledger, lease_s="86400")
     first = system.runner()
     eventually(lambda: ledger.read_text() == "1\n", describe=lambda: first.text)
     assert first.stop() == 0
-    (step,) = system.step_ids(long_build)
+    (step,) = system.step_ids(build)
     assert (system.step(step).attempt, system.step(step).status) == (2, "READY")
     system.runner(BUILDSERVER_RUNNER_NAME="second")
-    eventually(lambda: system.statuses(long_build) == ["SUCCESS", "SUCCESS"])
+    eventually(lambda: system.statuses(build) == ["SUCCESS", "SUCCESS"])
     assert ledger.read_text() == "1\n2\n"
 
 
@@ -149,14 +150,18 @@ def test_a_message_that_meets_a_runner_asked_to_end_goes_back_for_another(system
 
 
 def test_three_messages_for_an_attempt_run_it_once(system: System, ledger: Path) -> None:
-    build = system.build({"runScript": f"echo started >> '{ledger}'"}, {"name": "after", "dependsOn": ["only"]})
+    """It runs until the other two have been refused."""
+    script = f"echo started >> '{ledger}'; until [ -e '{ledger}.go' ]; do sleep 0.05; done"
+    build = system.build({"runScript": script}, {"name": "after", "dependsOn": ["only"]})
     system.settings |= OFTEN
     system.api()
     system.orchestrator()
     step = system.step_ids(build)[0]
     for _ in range(3):
         system.celery.send_task("steps.run", (step, 1), queue="run.default")
-    system.runner(BUILDSERVER_RUNNERS="4")
+    runner = system.runner(BUILDSERVER_RUNNERS="4")
+    eventually(lambda: len(runner.lines("step not run")) >= 2, describe=lambda: runner.text)
+    Path(f"{ledger}.go").touch()
     eventually(lambda: system.statuses(build) == ["SUCCESS", "SUCCESS", "SUCCESS"])
     assert ledger.read_text() == "started\n"
 

@@ -1,7 +1,11 @@
 """From a build's hint to the runners' queue: what is sent where, and that sending it again changes nothing."""
 
+from functools import partial
+
 from config.commands import ORCHESTRATOR
 from tests.integration.tasks.system import System
+from tests.integration.tasks.test_deaths import locked
+from tests.support.program import Program
 from tests.support.wait import eventually
 
 POOLS = ({"name": "compile"}, {"name": "flash", "pool": "lab-2"}, {"name": "pack", "dependsOn": ["compile"]})
@@ -31,7 +35,7 @@ def test_a_dispatch_sends_what_was_not_sent_yet_and_nothing_twice(system: System
 
 def test_a_message_delivered_three_times_changes_nothing_more(system: System) -> None:
     build = system.build(*POOLS)
-    system.orchestrator()
+    orchestrator = system.orchestrator()
     system.celery.send_task("builds.plan", (build,))
     eventually(lambda: system.queued("run.lab-2"))
     system.wait_idle()
@@ -42,20 +46,29 @@ def test_a_message_delivered_three_times_changes_nothing_more(system: System) ->
     system.wait_idle()
     after = (system.statuses(build), system.audit_entries(), [system.queued(q) for q in ("run.default", "run.lab-2")])
     assert after == before
+    assert [line for line in orchestrator.lines() if line["level"] in ("warning", "error")] == []
 
 
-def test_two_orchestrators_hand_out_each_step_once(system: System) -> None:
-    many = [{"name": f"step-{number}"} for number in range(20)]
-    planned = [system.build(*many) for _ in range(3)]
-    first, second = system.start(ORCHESTRATOR), system.start(ORCHESTRATOR)
-    first.wait_line(" ready.")
-    second.wait_line(" ready.")
-    for build in planned * 4:
-        system.celery.send_task("builds.plan", (build,))
+def is_planning(orchestrator: Program, build: str) -> bool:
+    return build in {line["build"] for line in orchestrator.lines("planning")}
+
+
+def test_two_orchestrators_that_plan_a_build_at_once_hand_out_each_step_once(system: System) -> None:
+    """Both are held up in the middle, and then go on together."""
+    both = [system.start(ORCHESTRATOR, BUILDSERVER_LOG_LEVEL="DEBUG") for _ in range(2)]
+    for each in both:
+        each.wait_line(" ready.")
     system.wait_idle()
+    builds = [system.build(*({"name": f"step-{number}"} for number in range(50))) for _ in range(5)]
+    for build in builds:
+        with locked(system, build):
+            for _ in both:
+                system.celery.send_task("builds.plan", (build,))
+            for each in both:
+                eventually(partial(is_planning, each, build), describe=lambda: both[0].text + both[1].text)
+        system.wait_idle()
     sent = [arguments[0] for _, arguments in system.queued("run.default")]
-    assert sorted(sent) == sorted(step for build in planned for step in system.step_ids(build))
-    assert first.lines("build planned") and second.lines("build planned")
+    assert sorted(sent) == sorted(step for build in builds for step in system.step_ids(build))
 
 
 def test_every_line_about_a_step_names_project_build_step_and_attempt(system: System) -> None:
