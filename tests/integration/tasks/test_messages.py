@@ -58,6 +58,7 @@ def test_two_orchestrators_that_plan_a_build_at_once_hand_out_each_step_once(sys
     both = [system.start(ORCHESTRATOR, BUILDSERVER_LOG_LEVEL="DEBUG") for _ in range(2)]
     for each in both:
         each.wait_line(" ready.")
+    eventually(lambda: sum(len(each.lines("swept")) for each in both) == 2)
     system.wait_idle()
     builds = [system.build(*({"name": f"step-{number}"} for number in range(50))) for _ in range(5)]
     for build in builds:
