@@ -37,6 +37,15 @@ class Reporter:
                 return False
         raise AssertionError("the pauses have no end")
 
+    def presume_lost(self, step_id: str, attempt: int) -> None:
+        """A runner died over the attempt: unless it came to a report of its own, the next may start at once.
+
+        Nobody knows whose fault it was, so the attempt counts.
+        """
+        if not self._spool.has(step_id, attempt):
+            log.warning("attempt lost with an earlier runner here", step=step_id, attempt=attempt)
+            self._keep(step_id, {"status": "failed", "reason": "lost", "attempt": attempt})
+
     def deliver_left(self) -> threading.Thread:
         """Send what earlier runners left here until the server has answered; goes on beside the runner's work."""
         self._spool.tidy()

@@ -27,7 +27,7 @@ from worker.marked import end_marked
 from worker.process_executor import ProcessExecutor
 from worker.removal import Remover
 from worker.report import Reporter
-from worker.workspace import left_behind, mark_of, workspace
+from worker.workspace import Held, left_behind, workspace
 from worker.zygote_client import ZygoteClient
 
 log = structlog.get_logger(__name__)
@@ -61,8 +61,9 @@ class Runner:
         """Deliver what an earlier process left behind, tidy up after it, and be ready for the first step."""
         threading.Thread(target=self._await_stop, name="stop", daemon=True).start()
         self._zygote.start()
+        left = self._left_behind()
         self._reporter.deliver_left()
-        self._remover.start(self._left_behind())
+        self._remover.start(left)
 
     def stop(self) -> None:
         """End every running step and hand its attempt back; the calls of `run` return within a few seconds."""
@@ -102,14 +103,16 @@ class Runner:
             return self._attend(claim, lease)
 
     def _left_behind(self) -> list[Path]:
-        """The folders of dead runners, where none of their steps' processes is left."""
+        """The folders of dead runners. No process of their steps is left then, and their attempts count as lost."""
         try:
             left = left_behind(self._settings.work_dir)
         except OSError as error:
             log.error("the work folder cannot be tidied; the next start tries again", error=str(error))
             return []
-        end_marked([mark_of(folder) for folder in left])
-        return left
+        end_marked([each.mark for each in left])
+        for held in (each.held for each in left if each.held):
+            self._reporter.presume_lost(held.step_id, held.attempt)
+        return [each.folder for each in left]
 
     def _await_stop(self) -> None:
         self._stop_requests.get()
@@ -133,7 +136,8 @@ class Runner:
     def _attend(self, claim: Claim, lease: Lease) -> Outcome | None:
         """See the attempt through, from its folders to its report, which does not wait for the folders to go."""
         try:
-            with workspace(self._settings.work_dir, os.environ.get("PATH"), self._remover.take) as place:
+            held = Held(claim.step_id, claim.attempt)
+            with workspace(self._settings.work_dir, held, os.environ.get("PATH"), self._remover.take) as place:
                 log_file = LogFile(place.log, self._settings.log_limit_bytes, self._on_output)
                 with LogStream(self._client, claim, lease, log_file):
                     outcome = self._work(Attempt(self._client, self._executor, claim, lease, place, log_file))

@@ -26,10 +26,14 @@ class Spool:
     def __init__(self, work_dir: Path) -> None:
         self._folder = work_dir / SPOOL
 
+    def has(self, step_id: str, attempt: int) -> bool:
+        """Whether a report of the attempt lies here."""
+        return self._file(step_id, attempt).exists()
+
     def keep(self, step_id: str, report: Mapping[str, Any]) -> Path:
         """Returns once the report would survive a power cut. Raises OSError where the disk does not take it."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._folder / f"{step_id}-{report['attempt']}.json"
+        path = self._file(step_id, report["attempt"])
         with self._opened() as folder:
             fcntl.flock(folder, fcntl.LOCK_SH)  # keeps `tidy` away
             _write(path, json.dumps({"stepId": step_id, **report}))
@@ -58,6 +62,9 @@ class Spool:
                 log.error("unreadable report set aside; look at it and delete it", file=str(path), error=repr(error))
                 with suppress(FileNotFoundError):
                     path.rename(path.with_suffix(".unreadable"))
+
+    def _file(self, step_id: str, attempt: int) -> Path:
+        return self._folder / f"{step_id}-{attempt}.json"
 
     @contextmanager
     def _opened(self) -> Iterator[int]:

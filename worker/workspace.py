@@ -1,19 +1,43 @@
 """An attempt's folders: a workspace, a home and a place for temporary files; nobody else may look inside.
 
 The process that uses them holds a lock on their root, so that another one can tell folders in use from those that a
-runner left behind when it was killed. Several runners may share a work folder.
+runner left behind when it was killed; a note there says which attempt they belong to. Several runners may share a work
+folder.
 """
 
 import fcntl
+import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _IN_USE, _LEFT = "attempt-", "left-"
+_NOTE = "held.json"
+
+
+@dataclass(frozen=True)
+class Held:
+    """An attempt that a runner holds: of which step run, and its number."""
+
+    step_id: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """Folders to remove. `held` is the attempt whose runner died over it; none where it was done with them."""
+
+    folder: Path
+    held: Held | None = None
+
+    @property
+    def mark(self) -> str:
+        """The mark of the attempt's processes."""
+        return self.folder.name.replace(_LEFT, _IN_USE, 1)
 
 
 @dataclass(frozen=True)
@@ -28,7 +52,7 @@ class Workspace:
 
 
 @contextmanager
-def workspace(work_dir: Path, path: str | None, remove: Callable[[Path], None]) -> Iterator[Workspace]:
+def workspace(work_dir: Path, held: Held, path: str | None, remove: Callable[[Path], None]) -> Iterator[Workspace]:
     """Fresh folders below `work_dir`, afterwards set aside for `remove`; `path` is the runner's own."""
     work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(work_dir):
@@ -36,6 +60,7 @@ def workspace(work_dir: Path, path: str | None, remove: Callable[[Path], None]) 
         in_use = os.open(root, os.O_RDONLY)
         fcntl.flock(in_use, fcntl.LOCK_EX)
     try:
+        (root / _NOTE).write_text(json.dumps(asdict(held)))
         yield _furnish(root, path)
     finally:
         left = _set_aside(root)
@@ -44,20 +69,16 @@ def workspace(work_dir: Path, path: str | None, remove: Callable[[Path], None]) 
             remove(left)
 
 
-def left_behind(work_dir: Path) -> list[Path]:
+def left_behind(work_dir: Path) -> list[Left]:
     """The folders of runners that are dead, set aside, and those that were before and are not removed yet."""
     if not work_dir.exists():
         return []
+    left = [Left(folder) for folder in work_dir.glob(f"{_LEFT}*")]
     with _alone(work_dir):
         for root in work_dir.glob(f"{_IN_USE}*"):
-            if _is_free(root):
-                _set_aside(root)
-    return list(work_dir.glob(f"{_LEFT}*"))
-
-
-def mark_of(left: Path) -> str:
-    """The mark of the attempt whose folders these are."""
-    return left.name.replace(_LEFT, _IN_USE, 1)
+            if _is_free(root) and (folder := _set_aside(root)):
+                left.append(Left(folder, _held(folder)))
+    return left
 
 
 def steps_path(path: str | None) -> str:
@@ -95,6 +116,15 @@ def _is_free(root: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def _held(folder: Path) -> Held | None:
+    """What the note says, if it was written: a step could have spoilt it, and the lease then does without."""
+    try:
+        note = json.loads((folder / _NOTE).read_bytes())
+        return Held(str(note["step_id"]), int(note["attempt"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _set_aside(root: Path) -> Path | None:

@@ -112,4 +112,5 @@ def test_a_killed_runner_leaves_no_process_and_its_folders_to_the_next(
     assert len(list((tmp_path / "work").glob("attempt-*"))) == 1
     new_runner()
     eventually(lambda: list((tmp_path / "work").glob("*-*")) == [])
-    assert server.attempt(step) == ("RUNNING", 1)
+    eventually(lambda: server.attempt(step) == ("READY", 2))
+    assert server.handed_back(step) == [False]

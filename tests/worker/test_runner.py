@@ -12,7 +12,6 @@ from tests.worker.conftest import Server
 from worker.api import Refused
 from worker.attempt import HANDED_BACK, Outcome
 from worker.runner import Runner
-from worker.workspace import left_behind, workspace
 
 
 def test_a_doubled_message_runs_the_step_once(server: Server, runner: Runner, tmp_path: Path) -> None:
@@ -85,13 +84,3 @@ def test_a_step_sees_its_own_environment_and_of_the_runners_only_the_path(
     assert (seen["WORD"], seen["STEP_ID"]) == ("two\nlines", step)
     assert all(Path(place).is_absolute() for place in seen["PATH"].split(":"))
     assert not any("s3cret" in value for value in seen.values())
-
-
-def test_what_a_dead_runner_left_is_told_from_what_another_uses(tmp_path: Path) -> None:
-    removed: list[Path] = []
-    with workspace(tmp_path, None, removed.append) as used:
-        for name in ("attempt-dead", "left-before"):
-            (tmp_path / name / "workspace").mkdir(parents=True)
-        assert sorted(left_behind(tmp_path)) == [tmp_path / "left-before", tmp_path / "left-dead"]
-        assert (used.folder.exists(), removed) == (True, [])
-    assert (removed, used.folder.exists()) == ([tmp_path / used.mark.replace("attempt", "left")], False)

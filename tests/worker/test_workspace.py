@@ -1,0 +1,48 @@
+"""The folders of attempts: who uses them, and what one learns from those of a runner that is dead."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from worker.workspace import Held, Left, left_behind, workspace
+
+HELD = Held("step", 3)
+NOTE = json.dumps({"step_id": "step", "attempt": 3})
+
+
+def dead(work_dir: Path, name: str, note: str | None = NOTE) -> None:
+    """Folders that nobody uses, as a killed runner leaves them."""
+    (work_dir / name / "workspace").mkdir(parents=True)
+    if note is not None:
+        (work_dir / name / "held.json").write_text(note)
+
+
+def test_what_a_dead_runner_left_is_told_from_what_another_uses(tmp_path: Path) -> None:
+    removed: list[Path] = []
+    with workspace(tmp_path, Held("other", 1), None, removed.append) as used:
+        dead(tmp_path, "attempt-dead")
+        dead(tmp_path, "left-before")
+        left = {each.folder.name: each for each in left_behind(tmp_path)}
+        assert left == {
+            "left-dead": Left(tmp_path / "left-dead", HELD),
+            "left-before": Left(tmp_path / "left-before", None),
+        }
+        assert left["left-dead"].mark == "attempt-dead"
+        assert (used.folder.exists(), removed) == (True, [])
+    assert (removed, used.folder.exists()) == ([tmp_path / used.mark.replace("attempt", "left")], False)
+
+
+def test_a_runner_notes_which_attempt_its_folders_belong_to(tmp_path: Path) -> None:
+    with workspace(tmp_path, HELD, None, lambda _: None) as used:
+        assert json.loads((used.folder.parent / "held.json").read_text()) == json.loads(NOTE)
+
+
+@pytest.mark.parametrize("note", [None, "", "[]", "{}", '{"step_id": "step", "attempt": "x"}'])
+def test_a_note_that_says_nothing_leaves_the_attempt_to_its_lease(tmp_path: Path, note: str | None) -> None:
+    dead(tmp_path, "attempt-dead", note)
+    assert left_behind(tmp_path) == [Left(tmp_path / "left-dead", None)]
+
+
+def test_a_work_folder_that_is_not_there_has_nothing_left(tmp_path: Path) -> None:
+    assert left_behind(tmp_path / "none") == []
