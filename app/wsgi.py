@@ -16,6 +16,8 @@ from tasks.celery_app import make_celery
 from tasks.relay import Relay
 
 PING_TIMEOUT_S = 1.0
+REQUEST_PATIENCE_S = 8.0
+"""After so long a request in vain is answered 503. SQLite's own wait for a lock is longer: then one is all there is."""
 
 
 def create(settings: Settings | None = None) -> Flask:
@@ -23,7 +25,7 @@ def create(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     configure_logging(settings)
     relay = Relay(make_celery(settings))
-    database = Database(settings.database_url, pool_size=settings.api_threads, on_hints=relay.put)
+    database = Database(settings.database_url, settings.api_threads, relay.put, REQUEST_PATIENCE_S)
     presence = Presence(database, settings.lease_s)
     presence.start()
     return create_app(settings, database, BrokerCheck(settings.redis_url), presence.leases_stand)

@@ -5,6 +5,7 @@ service left behind. Where the database asks for it (a deadlock, a lock that was
 connection that died before the commit) the whole unit of work is run again, so services read what they need inside.
 """
 
+import math
 import random
 import sqlite3
 import time
@@ -21,8 +22,6 @@ T = TypeVar("T")
 
 TRIES = 5
 """How often a unit of work is run before its error is the caller's: contention clears soon or not at all."""
-TIRED_AFTER_S = 8.0
-"""A unit of work that took longer in vain is not run again: whoever asked waits. SQLite's own wait is longer still."""
 FIRST_PAUSE_S = 0.02
 BUSY_TIMEOUT_MS = 10_000
 """How long SQLite waits for another writer; writing transactions here take milliseconds."""
@@ -92,10 +91,18 @@ def _begin_sqlite(connection: Connection) -> None:
 class Database:
     """One process's access to the database; safe to share between its threads, not across a fork."""
 
-    def __init__(self, url: str, pool_size: int = 10, on_hints: Callable[[Sequence[Hint]], None] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        pool_size: int = 10,
+        on_hints: Callable[[Sequence[Hint]], None] | None = None,
+        patience_s: float = math.inf,
+    ) -> None:
+        """`patience_s`: a unit of work that took longer in vain is not run again, as whoever asked for it waits."""
         self.engine = make_engine(url, pool_size)
         self._reader = self.engine.execution_options(reads=True)
         self._on_hints = on_hints
+        self._patience_s = patience_s
 
     def transact(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run `work(session, …)` in one transaction and commit it, again where the database asks for that.
@@ -103,7 +110,7 @@ class Database:
         What the work returns stays readable after the commit. Hints it left are handed on once, after the commit.
         A connection that dies during the commit is the caller's error: whether the work was done is not known then.
         """
-        tired_at = time.monotonic() + TIRED_AFTER_S
+        tired_at = time.monotonic() + self._patience_s
         for left in range(TRIES - 1, -1, -1):
             with Session(self.engine, expire_on_commit=False) as session:
                 try:

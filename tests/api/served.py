@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from app.api.application import create_app
 from app.api.presence import Presence
 from app.models.database import Database
+from app.wsgi import REQUEST_PATIENCE_S
 from config.settings import load_settings
 
 
@@ -68,7 +69,7 @@ class Client:
 @contextmanager
 def served(database_url: str, data_dir: Path, broker_problem: str | None = None, **variables: str) -> Iterator[Client]:
     """The API on a free port, with its settings from `variables`, until the block ends. Its presence is not noted."""
-    database = Database(database_url)
+    database = Database(database_url, patience_s=REQUEST_PATIENCE_S)
     settings = load_settings({"BUILDSERVER_DATA_DIR": str(data_dir), **variables})
     presence = Presence(database, settings.lease_s)
     app = create_app(settings, database, lambda: broker_problem, presence.leases_stand)

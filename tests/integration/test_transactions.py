@@ -160,10 +160,8 @@ def test_sessions_have_the_settings_that_keep_a_stuck_one_from_holding_rows(data
         assert {name: connection.scalar(text(query.format(name))) for name in wanted} == wanted
 
 
-def test_a_unit_of_work_that_took_long_in_vain_is_not_begun_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.models.database.TIRED_AFTER_S", 0.0)
+def test_a_unit_of_work_that_took_long_in_vain_is_not_begun_again(database: Database, database_url: str) -> None:
+    impatient = Database(database_url, patience_s=0)
     tries: list[int] = []
 
     def work(session: Session) -> None:
@@ -172,8 +170,9 @@ def test_a_unit_of_work_that_took_long_in_vain_is_not_begun_again(
         raise OperationalError("", None, Exception("database is locked"))
 
     with pytest.raises(OperationalError):
-        database.transact(work)
+        impatient.transact(work)
     assert (len(tries), names(database)) == (1, [])
+    impatient.dispose()
 
 
 def test_a_busy_sqlite_file_is_tried_again(tmp_path_factory: pytest.TempPathFactory) -> None:
