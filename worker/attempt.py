@@ -1,7 +1,7 @@
 """One claimed attempt at work: fetch, check out, execute. What comes before and after is the runner's."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from worker.api import ApiClient, ApiError, Claim, Unreachable
@@ -27,7 +27,7 @@ class Outcome:
     reason: str | None = None
     exit_code: int | None = None
     handed_back: bool = False
-    line: str | None = None
+    line: str | None = field(default=None, compare=False)
 
     def report(self, attempt: int) -> dict[str, Any]:
         """The body of the contract's completion."""

@@ -36,7 +36,7 @@ class Lease:
     @property
     def halted(self) -> Halt | None:
         with self._changed:
-            if self._halt is None and clock() >= self._fence_at:
+            if self._halt is None and clock() >= self._fence_at and not self.settled:
                 self._halt = Halt.EXPIRED
             return self._halt
 
@@ -57,13 +57,14 @@ class Lease:
                 self._changed.notify_all()
 
     def settle(self) -> None:
-        """The attempt's processes are gone and its outcome is known: what is kept alive now is only its report."""
+        """The attempt's processes are gone and its outcome is known, so no fence ends it any more: what is kept alive
+        now is the rest of its log, and its report."""
         self.settled = True
 
     def wait(self, seconds: float) -> bool:
         """Sleeps; true as soon as the attempt is halted."""
         with self._changed:
-            until = min(clock() + seconds, self._fence_at)
+            until = clock() + seconds if self.settled else min(clock() + seconds, self._fence_at)
             while not self.halted and (left := until - clock()) > 0:
                 self._changed.wait(left)
             return self.halted is not None

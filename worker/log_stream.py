@@ -22,7 +22,7 @@ FLUSH_S = 0.2
 """How often new output is sent while it flows: a follower sees a line this late at most."""
 RETRY_S = 1.0
 DRAIN_S = 30.0
-"""How long the end of a log may be stuck; the outcome of the step must not wait for it for ever."""
+"""How long the end of a log may be stuck at a server that answers; one that is away could take no outcome either."""
 SHUTDOWN_DRAIN_S = 2.0
 """The same for a runner that is asked to end."""
 
@@ -47,8 +47,13 @@ class LogStream:
         self._closing.set()
         while self._sender.is_alive() and not self._is_stuck():
             self._sender.join(FLUSH_S)
-        if self._sent < self._file.size:
+        if not self.is_whole:
             log.warning("log not delivered whole", sent_bytes=self._sent, size_bytes=self._file.size)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the server has all of it."""
+        return self._sent >= self._file.size
 
     def _send(self) -> None:
         """The second thread: it may outlive the stream by one answer, so the file is its own to close."""
@@ -59,7 +64,7 @@ class LogStream:
                 if content and not self._deliver(content):
                     return
                 if len(content) < CHUNK_BYTES:
-                    if last_round and self._sent >= self._file.size:
+                    if last_round and self.is_whole:
                         return
                     self._closing.wait(FLUSH_S)
 
@@ -69,6 +74,8 @@ class LogStream:
             end = self._client.append_log(self._claim.step_id, self._claim.attempt, self._sent, content)
         except Unreachable as error:
             log.debug("log waits for the server", error=str(error))
+            if self._lease.halted is None:
+                self._moved_at = clock()
             self._pause()
         except ApiError as error:
             log.warning("log refused", error=str(error))

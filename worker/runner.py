@@ -139,10 +139,10 @@ class Runner:
             held = Held(claim.step_id, claim.attempt)
             with workspace(self._settings.work_dir, held, os.environ.get("PATH"), self._remover.take) as place:
                 log_file = LogFile(place.log, self._settings.log_limit_bytes, self._on_output)
-                with LogStream(self._client, claim, lease, log_file):
+                with LogStream(self._client, claim, lease, log_file) as stream:
                     outcome = self._work(Attempt(self._client, self._executor, claim, lease, place, log_file))
-                lease.settle()
-                return self._report(claim, outcome)
+                    lease.settle()
+                return self._report(claim, outcome if stream.is_whole else _with_gap(outcome))
         except OSError as error:
             log.error("this machine cannot run the attempt; it goes back to the server", error=str(error))
             why = f"this runner's machine cannot run the step: {error.strerror}; it may be tried again"
@@ -181,3 +181,8 @@ class Runner:
         finally:
             with self._changed:
                 self._leases.discard(lease)
+
+
+def _with_gap(outcome: Outcome | None) -> Outcome | None:
+    """The outcome of an attempt whose log has not arrived whole: the report says so in its place."""
+    return outcome and replace(outcome, line="the end of the log is missing: the server did not take it in time")

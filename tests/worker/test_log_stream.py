@@ -184,14 +184,32 @@ def test_the_end_of_an_attempt_that_was_halted_does_not_wait_for_a_server_that_i
     eventually(done.is_set, 15, "the stream has ended")
 
 
-def test_a_server_that_never_comes_back_does_not_keep_the_outcome_for_ever(
+def test_a_server_that_takes_nothing_does_not_keep_the_outcome_for_ever(
     streaming: Streaming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.log_stream.DRAIN_S", 0.1)
-    streaming.proxy.refuse()
+    monkeypatch.setattr(streaming.client, "append_log", lambda *_: 0)
     with streaming.stream:
         streaming.file.write(b"unheard\n")
-    assert streaming.arrived() == b""
+    assert (streaming.arrived(), streaming.stream.is_whole) == (b"", False)
+
+
+def test_a_server_that_is_away_is_waited_for_with_the_end_of_the_log(
+    streaming: Streaming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outcome could not be reported either; and no fence counts any more, as the step has ended."""
+    monkeypatch.setattr("worker.log_stream.DRAIN_S", 2.0)  # twice the pause between two tries
+    streaming.proxy.refuse()
+    done = streaming.end_in_background(b"last words\n")
+    for _ in range(3):
+        streaming.wait_for_a_try()
+    streaming.lease.settle()
+    streaming.lease.extend(clock() - 1)
+    streaming.wait_for_a_try()
+    assert not done.is_set()
+    streaming.proxy.restore()
+    eventually(done.is_set)
+    assert (streaming.arrived(), streaming.stream.is_whole) == (b"last words\n", True)
 
 
 def test_writing_does_not_wait_for_a_server_that_hangs(streaming: Streaming) -> None:

@@ -8,6 +8,7 @@ import pytest
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
+from tests.worker.processes import processes_of
 from worker.attempt import Outcome
 from worker.runner import Runner
 
@@ -77,3 +78,23 @@ def test_of_two_attempts_that_ended_one_result_is_taken(
     assert server.attempt(outage.step) == ("SUCCESS", 2)
     assert (server.actions("step.expired"), server.actions("step.completed")) == (1, 1)
     assert server.client.get(f"/api/builds/{server.step(outage.step)['buildId']}").body["status"] == "SUCCESS"
+
+
+def test_a_log_that_is_cut_short_says_so(
+    server: Server, runner: Runner, proxy: Proxy, new_runner: NewRunner, tmp_path: Path
+) -> None:
+    """The runner was asked to end while the server was away: the rest of the log goes with it, the outcome does not."""
+    step = server.new_step(f"echo begun; until [ -e '{tmp_path}/end' ]; do sleep 0.05; done; echo last words")
+    with ThreadPoolExecutor(1) as slot:
+        running = slot.submit(runner.run, step)
+        eventually(lambda: server.log(step) == b"begun\n")
+        proxy.refuse()
+        (tmp_path / "end").touch()
+        eventually(lambda: processes_of(tmp_path) == [])
+        runner.stop()
+        running.result(timeout=20)
+    proxy.restore()
+    new_runner()
+    eventually(lambda: server.status(step) == "SUCCESS")
+    told = server.log(step).decode()
+    assert told.startswith("begun\n» the end of the log is missing"), told
