@@ -1,6 +1,7 @@
 """A broker that stops, freezes, forgets or comes back empty: requests are answered, and no build is lost."""
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from tasks.consumer import RECONNECT_MAX_S
 from tests.integration.tasks.system import STEP, System
 from tests.integration.tasks.test_deaths import locked, swept
 from tests.support.program import Program
@@ -85,6 +87,15 @@ def test_a_running_orchestrator_goes_on_after_the_broker_was_restarted(system: S
     eventually(lambda: system.queued("run.default"), describe=lambda: orchestrator.text)
     assert system.statuses(build) == ["PENDING", "READY"]
     assert orchestrator.process.poll() is None
+
+
+def test_a_worker_looks_for_its_broker_every_few_seconds_however_long_that_is_away(system: System) -> None:
+    orchestrator = system.orchestrator()
+    system.broker.stop()
+    eventually(lambda: "(5/" in orchestrator.text, describe=lambda: orchestrator.text)
+    pauses = [float(pause) for pause in re.findall(r"Trying again in ([0-9.]+) seconds", orchestrator.text)]
+    assert max(pauses) == RECONNECT_MAX_S, pauses
+    system.broker.start()
 
 
 def test_an_orchestrator_that_could_not_acknowledge_a_message_takes_the_next(system: System) -> None:
