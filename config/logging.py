@@ -27,6 +27,7 @@ LEVELS = {
     "alembic": logging.WARNING,  # tells of its plugins at every start, and whenever the schema's revision is read
     "celery.worker.strategy": logging.WARNING,  # says that a task was received, with nothing of what it is about,
     "celery.app.trace": logging.WARNING,  # and that it succeeded: every few seconds, for the sweep alone
+    "waitress.queue": logging.ERROR,  # warns of every request that has to wait for a thread
     "celery.apps.worker": logging.INFO,  # says when a worker is ready, and `up` waits for that whatever the level
 }
 

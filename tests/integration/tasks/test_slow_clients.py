@@ -64,7 +64,7 @@ def test_bad_clients_are_let_go_when_their_time_is_over(system: System) -> None:
     with bad_clients(system.port, 10, f"/api/steps/{step}/log") as clients:
         first = {client.kind: client.connection for client in clients[:5]}
         for kind in ("sends half a head", "sends half a body", "drips its body"):
-            told = first[kind].recv(4_096)
+            told = first[kind].makefile("rb").read()
             assert told.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
             assert json.loads(told.partition(b"\r\n\r\n")[2]) == {
                 "error": "the request did not arrive within 0.5 seconds"
