@@ -28,7 +28,7 @@ class Worker(BaseWorker):
         server = self._server()
         while self.alive and os.getppid() == self.ppid:
             self._step()
-        server.accepting = False
+        wasyncore.dispatcher.close(server)  # its own would also end what threads wake the loop with
         self._end(time.time())
 
     def _server(self) -> wasyncore.dispatcher:

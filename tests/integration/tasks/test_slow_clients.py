@@ -1,7 +1,9 @@
 """Clients that are slow, silent or gone cost the others nothing: each is a connection of the server, and no thread."""
 
 import json
-from collections.abc import Sequence
+import signal
+import socket
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import urllib3
@@ -9,13 +11,16 @@ import urllib3
 from app.services import planning
 from tests.integration.tasks.system import System
 from tests.integration.tasks.wire import wire
-from tests.support.bad_clients import POST, BadClient, bad_clients
+from tests.support.bad_clients import POST, TINY_BUFFER_BYTES, BadClient, bad_clients
+from tests.support.ports import free_port
+from tests.support.program import Program
 from tests.support.wait import eventually
 
 BAD = 200
 PIECE_BYTES = 128 * 1024
 LOG_PIECES = 48
 """More than the kernel takes for a client that reads nothing."""
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def send(system: System, method: str, path: str, body: object) -> int:
@@ -37,10 +42,33 @@ def running_step(system: System) -> str:
     return step
 
 
+def connections(port: int) -> Iterator[tuple[str, bool]]:
+    """Of the server's: each one's state, and whether the server has it open, as it has an inode then."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        row = line.split()
+        if row[1].endswith(f":{port:04X}"):
+            yield row[3], row[9] != "0"
+
+
 def accepted(port: int) -> int:
-    """Connections of the server's that it has taken on: those have an inode."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(row[1].endswith(f":{port:04X}") and row[3] in ("01", "08") and row[9] != "0" for row in rows)
+    """Connections that the server has taken on."""
+    return sum(state in ("01", "08") and is_open for state, is_open in connections(port))
+
+
+def let_go(port: int) -> int:
+    """Connections that the server has closed although their clients have still something to take."""
+    return sum(state == "04" and not is_open for state, is_open in connections(port))
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def waiting_on_disk(api: Program) -> int:
+    """How many bytes the API's process keeps in files that have no name."""
+    descriptors = Path(f"/proc/{api.lines('Booting worker')[0]['event'].split()[-1]}/fd").iterdir()
+    return sum(fd.stat().st_size for fd in descriptors if fd.readlink().name.endswith("(deleted)"))
 
 
 def wait_accepted(system: System, clients: Sequence[BadClient]) -> None:
@@ -92,6 +120,56 @@ def test_a_log_is_whole_for_a_client_that_takes_it_slowly(system: System) -> Non
         assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
         answer = line.answer()
     assert (answer.status, answer.content == b"x" * PIECE_BYTES * LOG_PIECES) == (200, True)
+
+
+def test_a_client_that_takes_no_answer_is_given_one_at_a_time_and_in_the_end_all(system: System) -> None:
+    """So room is needed for one, however many were asked for at once."""
+    api = system.api(BUILDSERVER_API_THREADS="1")
+    step = running_step(system)
+    with wire(system.port, TINY_BUFFER_BYTES) as line:
+        line.send(f"GET /api/steps/{step}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 3)
+        assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
+        assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
+        assert 0 < waiting_on_disk(api) <= PIECE_BYTES * LOG_PIECES
+        assert [line.answer().content == b"x" * PIECE_BYTES * LOG_PIECES for _ in range(3)] == [True] * 3
+
+
+def test_what_clients_do_not_take_has_a_limit_for_all_together(system: System) -> None:
+    """The log is larger than its limit allows by now, so that a few clients are enough."""
+    system.api()
+    step = running_step(system)
+    system.port = free_port()
+    system.api(BUILDSERVER_LOG_LIMIT_BYTES="1 MiB", BUILDSERVER_CLIENT_TIMEOUT_S="3600")
+    with bad_clients(system.port, 50, f"/api/steps/{step}/log") as clients:
+        deaf = [client for client in clients if client.kind == "reads nothing"]
+        eventually(lambda: let_go(system.port) and let_go(system.port) + accepted(system.port) == len(clients))
+        assert let_go(system.port) < len(deaf)
+
+
+def test_an_answer_that_is_being_taken_is_whole_although_the_server_is_asked_to_end(system: System) -> None:
+    api = system.api()
+    step = running_step(system)
+    with wire(system.port, TINY_BUFFER_BYTES) as line:
+        line.send(f"GET /api/steps/{step}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        eventually(lambda: waiting_on_disk(api) > 0)
+        api.send(signal.SIGTERM)
+        api.wait_line("Handling signal: term")
+        answer = line.answer()
+    assert (answer.status, answer.content == b"x" * PIECE_BYTES * LOG_PIECES) == (200, True)
+    assert api.process.wait(20) == 0
+
+
+def test_a_last_request_on_a_connection_is_answered_although_the_server_is_asked_to_end(system: System) -> None:
+    api = system.api()
+    with wire(system.port) as line:
+        line.send(GET)
+        assert "Connection" not in line.answer().headers
+        api.send(signal.SIGTERM)
+        eventually(lambda: not listens(system.port))
+        line.send(GET)
+        answer = line.answer()
+        assert (answer.status, answer.headers["Connection"], line.has_ended()) == (200, "close", True)
+    assert api.process.wait(20) == 0
 
 
 def test_more_silent_clients_than_connections_keep_nobody_out(system: System) -> None:

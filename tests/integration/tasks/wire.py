@@ -48,8 +48,13 @@ class Wire:
 
 
 @contextmanager
-def wire(port: int) -> Iterator[Wire]:
-    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S) as connection:
+def wire(port: int, buffer_bytes: int | None = None) -> Iterator[Wire]:
+    """`buffer_bytes`: how much the kernel takes in for a client that does not read."""
+    with socket.socket() as connection:
+        if buffer_bytes:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        connection.settimeout(DEADLINE_S)
+        connection.connect(("127.0.0.1", port))
         line = Wire(connection)
         yield line
         line.close()
