@@ -10,6 +10,7 @@ import urllib3
 
 from app.services import planning
 from tests.integration.tasks.system import System
+from tests.integration.tasks.test_deaths import locked
 from tests.integration.tasks.wire import wire
 from tests.support.bad_clients import POST, TINY_BUFFER_BYTES, BadClient, bad_clients
 from tests.support.ports import free_port
@@ -99,6 +100,37 @@ def test_bad_clients_are_let_go_when_their_time_is_over(system: System) -> None:
             }
         assert first["says nothing"].recv(1) == b""
         eventually(lambda: accepted(system.port) == 0, describe=lambda: f"{accepted(system.port)} left")
+
+
+def wait_late(system: System) -> None:
+    """Until a client that began to send now has had its time."""
+    with wire(system.port) as line:
+        line.send(POST)
+        assert line.answer().status == 408
+
+
+def test_a_client_that_sends_much_has_more_time(system: System) -> None:
+    system.api(BUILDSERVER_CLIENT_TIMEOUT_S="0.5")
+    step = running_step(system)
+    head = f"PUT /api/runner/{step}/log?attempt=1&offset=0 HTTP/1.1\r\nHost: x\r\nContent-Length: {PIECE_BYTES}\r\n\r\n"
+    with wire(system.port) as line:
+        line.send(head.encode() + b"x")
+        wait_late(system)
+        line.send(b"x" * (PIECE_BYTES - 1))
+        assert line.answer().status == 200
+
+
+def test_a_client_has_not_to_hurry_because_the_server_does_not(system: System) -> None:
+    """Its request waits for a row that somebody else holds, for longer than a client may keep the server waiting."""
+    (step,) = system.step_ids(system.build())
+    system.api(BUILDSERVER_CLIENT_TIMEOUT_S="0.5")
+    body = b'{"runner": "r", "heartbeats": true}'
+    head = f"POST /api/runner/{step}/claim HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    with wire(system.port) as line:
+        with locked(system, system.step(step).build_id):
+            line.send(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            wait_late(system)
+        assert line.answer().status == 409
 
 
 def test_a_client_that_stays_within_its_time_may_send_byte_by_byte(system: System) -> None:

@@ -110,6 +110,30 @@ def test_what_no_application_can_be_asked_is_refused_in_the_error_shape(
     assert server.audit_entries() == before
 
 
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\nX: 1\nX: sesame\r\n\r\n", b"sesame / HTTP/1.1\r\n\r\n"])
+def test_a_refusal_repeats_nothing_of_the_request(server: System, sent: bytes) -> None:
+    answer = ask(server.port, sent)
+    assert (answer.status, b"sesame" in answer.content) == (400, False)
+
+
+def test_a_client_that_has_still_much_to_send_sees_why_it_is_refused(server: System) -> None:
+    """Even if it looks only after it has sent what the kernel takes."""
+    with wire(server.port) as line:
+        line.send(HEAD + b"Content-Length: 99999999\r\n\r\n")
+        for _ in range(16):
+            line.send(b"x" * MIB)
+        assert line.answer().status == 413
+
+
+def test_empty_lines_before_a_request_are_passed_over(server: System) -> None:
+    assert ask(server.port, b"\r\n\r\n" + GET).body == {"status": "ok"}
+
+
+def test_a_body_is_not_asked_for_where_there_is_none(server: System) -> None:
+    answer = ask(server.port, GET.replace(b"Host", b"Expect: 100-continue\r\nHost"))
+    assert answer.body == {"status": "ok"}
+
+
 def test_requests_follow_one_another_on_a_connection_also_when_they_come_at_once(server: System) -> None:
     post = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
     with wire(server.port) as line:
@@ -134,9 +158,12 @@ def test_a_client_that_asks_whether_to_go_on_is_told_once(server: System) -> Non
         assert created(line.answer())
 
 
-def test_a_body_larger_than_its_operation_takes_is_refused_and_the_connection_goes_on(server: System) -> None:
+@pytest.mark.parametrize("size", [2 * MIB, 8 * MIB])
+def test_a_body_larger_than_its_operation_takes_is_refused_and_the_connection_goes_on(
+    server: System, size: int
+) -> None:
     with wire(server.port) as line:
-        line.send(HEAD + b"Content-Length: %d\r\n\r\n" % (2 * MIB) + b" " * 2 * MIB + GET)
+        line.send(HEAD + b"Content-Length: %d\r\n\r\n" % size + b" " * size + GET)
         assert (line.answer().status, line.answer().body) == (413, {"status": "ok"})
 
 
