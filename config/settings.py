@@ -49,8 +49,8 @@ class Settings:
     api_workers: Annotated[int, Variable("BUILDSERVER_API_WORKERS", "1", whole(1, 64))]
     api_threads: Annotated[int, Variable("BUILDSERVER_API_THREADS", "32", whole(1, 512))]
     """Per process; each may hold one database connection, and none ever waits for a client."""
-    api_connections: Annotated[int, Variable("BUILDSERVER_API_CONNECTIONS", "800", whole(10, 100_000))]
-    """Per process; with what else it opens, below the 1024 files that systems commonly allow."""
+    api_connections: Annotated[int, Variable("BUILDSERVER_API_CONNECTIONS", "400", whole(10, 100_000))]
+    """Per process; each may need a file besides, and systems commonly allow 1024 of both together."""
     client_timeout_s: Annotated[float, Variable("BUILDSERVER_CLIENT_TIMEOUT_S", "30", DURATION)]
     orchestrators: Annotated[int, Variable("BUILDSERVER_ORCHESTRATORS", "2", whole(1, 64))]
     stop_grace_s: Annotated[int, Variable("BUILDSERVER_STOP_GRACE_S", "8", whole(1, 600))]
