@@ -53,7 +53,7 @@ def connections(port: int) -> Iterator[tuple[str, bool]]:
 
 def accepted(port: int) -> int:
     """Connections that the server has taken on."""
-    return sum(state in ("01", "08") and is_open for state, is_open in connections(port))
+    return sum(is_open and state != "0A" for state, is_open in connections(port))
 
 
 def let_go(port: int) -> int:
@@ -87,7 +87,7 @@ def test_heartbeats_and_builds_are_answered_while_two_hundred_bad_clients_are_wa
 
 
 def test_bad_clients_are_let_go_when_their_time_is_over(system: System) -> None:
-    """Those that sent part of a request are told why; the rest see the end of the connection. Dripping gains nothing."""
+    """Those that sent part of a request are told why; the rest see the end of it. Dripping gains nothing."""
     system.api(BUILDSERVER_CLIENT_TIMEOUT_S="1.5")
     step = running_step(system)
     with bad_clients(system.port, 10, f"/api/steps/{step}/log") as clients:
@@ -155,13 +155,13 @@ def test_a_log_is_whole_for_a_client_that_takes_it_slowly(system: System) -> Non
 
 
 def test_a_client_that_takes_no_answer_is_given_one_at_a_time_and_in_the_end_all(system: System) -> None:
-    """So room is needed for one, however many were asked for at once."""
+    """So room is needed for one, however many were asked for at once. The server has looked for bad clients by then."""
     api = system.api(BUILDSERVER_API_THREADS="1")
     step = running_step(system)
     with wire(system.port, TINY_BUFFER_BYTES) as line:
         line.send(f"GET /api/steps/{step}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 3)
-        assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
-        assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
+        for _ in range(300):
+            assert send(system, "POST", f"/api/runner/{step}/heartbeat", {"runner": "r", "attempt": 1}) == 200
         assert 0 < waiting_on_disk(api) <= PIECE_BYTES * LOG_PIECES
         assert [line.answer().content == b"x" * PIECE_BYTES * LOG_PIECES for _ in range(3)] == [True] * 3
 
