@@ -43,10 +43,10 @@ class Channel(HTTPChannel):
         return bool(self.requests or self.total_outbufs_len)
 
     def is_late(self, now: float, timeout_s: float) -> bool:
-        """A request has all its time together; an answer has it again whenever the client takes some of it."""
+        """Part of a request has all its time together; else it runs from when something was last sent or taken."""
         if self.is_ending:
             return now >= self.since + LINGER_S
-        if self.total_outbufs_len:
+        if self.total_outbufs_len or not self.request:
             return bool(now >= self.last_activity + timeout_s)
         return now >= self.since + timeout_s + self.size_bytes / LEAST_BYTES_PER_S
 
