@@ -50,6 +50,7 @@ def run(step_id: str, attempt: int) -> None:
             log.info("step not run", why=str(error))
         except Unreachable as error:
             log.warning("server unreachable; the step is sent again later", error=str(error))
+        runner.rest()
 
 
 def give_back(step_id: str, attempt: int) -> None:
@@ -67,7 +68,12 @@ def keep_logging(**_: object) -> None:
 
 @worker_init.connect
 def get_ready(**_: object) -> None:
-    runner.start()
+    """Celery goes on after whatever a signal's receiver raises, short of this; a supervisor starts it again."""
+    try:
+        runner.start()
+    except Exception as error:
+        log.exception("runner cannot start")
+        raise SystemExit(1) from error
 
 
 @worker_shutting_down.connect

@@ -3,8 +3,7 @@
 What a runner does not get done lies where the next one on the same work folder finds it.
 """
 
-import os
-import shutil
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Collection
@@ -67,18 +66,17 @@ class Remover:
 
 
 def remove(root: Path) -> None:
-    """All of it, also what a step has made read-only, as some package managers do with what they unpack."""
-    shutil.rmtree(root, ignore_errors=True)
-    with suppress(OSError):  # another runner on this work folder may be at it too
-        _open_up(root)
-    shutil.rmtree(root, ignore_errors=True)
+    """All of it, however deep, also what a step has made read-only, as some package managers do with what they unpack.
+
+    By programs made for it: what is deeper than Python's stack, or longer than a path may be, is nothing to them.
+    """
+    _run("chmod", "-R", "u+rwX", "--", str(root))
+    _run("rm", "-rf", "--", str(root))
     if root.exists():
         log.warning("folder cannot be removed; another user's files are in it", folder=str(root))
 
 
-def _open_up(root: Path) -> None:
-    root.chmod(0o700)
-    for folder, names, _ in os.walk(root):
-        for below in (Path(folder, name) for name in names):
-            if not below.is_symlink():
-                below.chmod(0o700)
+def _run(*words: str) -> None:
+    """What it complains about shows in what is left; another runner on this work folder may be at it too."""
+    with suppress(OSError):
+        subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)

@@ -27,6 +27,10 @@ class Reporter:
     def __init__(self, client: ApiClient, work_dir: Path, stop: threading.Event) -> None:
         self._client, self._spool, self._stop = client, Spool(work_dir), stop
 
+    def keep(self, step_id: str, report: Mapping[str, Any]) -> None:
+        """Have it on disk, for the next runner, should this one die before it comes to `deliver` the whole."""
+        self._keep(step_id, report)
+
     def deliver(self, step_id: str, report: Mapping[str, Any]) -> bool:
         """Send the report until the server has answered; false where the runner was asked to end first."""
         path = self._keep(step_id, report)

@@ -20,6 +20,7 @@ from worker.api import ApiClient, Claim, Unreachable
 from worker.attempt import CHECKOUT, HANDED_BACK, RUN, Attempt, Ended, Outcome
 from worker.clock import clock
 from worker.heartbeat import Heart, fence_at
+from worker.keeper import ORPHAN_GRACE_S
 from worker.lease import Halt, Lease
 from worker.log_file import LogFile
 from worker.log_stream import LogStream
@@ -27,6 +28,7 @@ from worker.marked import end_marked
 from worker.process_executor import ProcessExecutor
 from worker.removal import Remover
 from worker.report import Reporter
+from worker.rests import Rests
 from worker.workspace import Held, left_behind, workspace
 from worker.zygote_client import ZygoteClient
 
@@ -37,6 +39,8 @@ CLAIM_PAUSE_S = 0.5
 """An API that restarts is back within these tries; after them the message is dropped, and the sweep sends another."""
 BEATS_PER_LEASE = 4
 """At least: the server sets the lease, and a short one is fenced off by half."""
+ORPHANS_GONE_S = ORPHAN_GRACE_S + 1.0
+"""A dead runner's keepers end their processes within this, also those that carry no mark."""
 SHUTDOWN_GRACE_S = 2.0
 """A runner that is asked to end gives its steps this long between SIGTERM and SIGKILL: it must be gone in 10 s."""
 
@@ -54,6 +58,7 @@ class Runner:
         self._stopping = threading.Event()
         self._reporter = Reporter(self._client, settings.work_dir, self._stopping)
         self._remover = Remover()
+        self._rests = Rests()
         self._leases: set[Lease] = set()
         self._changed = threading.Lock()
 
@@ -102,6 +107,15 @@ class Runner:
             log.info("attempt claimed")
             return self._attend(claim, lease)
 
+    @property
+    def pause_s(self) -> float:
+        """How long this machine rests before it takes the next step."""
+        return self._rests.pause_s
+
+    def rest(self) -> None:
+        """Whoever takes step after step waits here in between, for as long as this machine cannot run them."""
+        self._stopping.wait(self.pause_s)
+
     def _left_behind(self) -> list[Path]:
         """The folders of dead runners. No process of their steps is left then, and their attempts count as lost."""
         try:
@@ -110,7 +124,10 @@ class Runner:
             log.error("the work folder cannot be tidied; the next start tries again", error=str(error))
             return []
         end_marked([each.mark for each in left])
-        for held in (each.held for each in left if each.held):
+        held_by_dead = [each.held for each in left if each.held]
+        if held_by_dead:
+            self._stopping.wait(ORPHANS_GONE_S)
+        for held in held_by_dead:
             self._reporter.presume_lost(held.step_id, held.attempt)
         return [each.folder for each in left]
 
@@ -142,9 +159,12 @@ class Runner:
                 with LogStream(self._client, claim, lease, log_file) as stream:
                     outcome = self._work(Attempt(self._client, self._executor, claim, lease, place, log_file))
                     lease.settle()
-                return self._report(claim, outcome if stream.is_whole else _with_gap(outcome))
+                    self._keep(claim, outcome)
+                self._rests.works()
+                return self._report(claim, outcome and (outcome if stream.is_whole else _with_gap(outcome)))
         except OSError as error:
             log.error("this machine cannot run the attempt; it goes back to the server", error=str(error))
+            self._rests.fails()
             why = f"this runner's machine cannot run the step: {error.strerror}; it may be tried again"
             return self._report(claim, replace(HANDED_BACK, line=why))
 
@@ -157,11 +177,17 @@ class Runner:
         except Ended as ended:
             return ended.outcome
 
+    def _keep(self, claim: Claim, outcome: Outcome | None) -> None:
+        """The outcome is known, and its log on its way: if this runner dies now, the step need not run again."""
+        if outcome and outcome.reason != "lost":
+            self._reporter.keep(claim.step_id, _with_gap(outcome).report(claim.attempt))
+
     def _report(self, claim: Claim, outcome: Outcome | None) -> Outcome | None:
         if outcome is None:
             log.info("attempt given up: the server has decided without us")
         else:
-            log.info("attempt ended", reason=outcome.reason, exit_code=outcome.exit_code)
+            event = "attempt handed back" if outcome.handed_back else "attempt ended"
+            log.info(event, reason=outcome.reason, exit_code=outcome.exit_code)
             self._reporter.deliver(claim.step_id, outcome.report(claim.attempt))
         return outcome
 
@@ -183,6 +209,6 @@ class Runner:
                 self._leases.discard(lease)
 
 
-def _with_gap(outcome: Outcome | None) -> Outcome | None:
+def _with_gap(outcome: Outcome) -> Outcome:
     """The outcome of an attempt whose log has not arrived whole: the report says so in its place."""
-    return outcome and replace(outcome, line="the end of the log is missing: the server did not take it in time")
+    return replace(outcome, line="the end of the log is missing: it did not reach the server in time")

@@ -13,10 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from uuid import UUID
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _IN_USE, _LEFT = "attempt-", "left-"
 _NOTE = "held.json"
+MAX_ATTEMPT = 1_000_000
+"""More than any step run has; what a step may have written into the note is used for a file's name."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,10 @@ def _held(folder: Path) -> Held | None:
     """What the note says, if it was written: a step could have spoilt it, and the lease then does without."""
     try:
         note = json.loads((folder / _NOTE).read_bytes())
-        return Held(str(note["step_id"]), int(note["attempt"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        held = Held(str(UUID(note["step_id"])), int(note["attempt"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+    return held if 1 <= held.attempt <= MAX_ATTEMPT else None
 
 
 def _set_aside(root: Path) -> Path | None:

@@ -17,8 +17,8 @@ from app.services import presence
 log = structlog.get_logger(__name__)
 
 NOTES_PER_LEASE = 15
-"""So three within the gap after which an API counts as away: one that is late does not make a gap."""
-SURELY_AWAY_SHARE = 1 / 3
+"""So five within the gap after which an API counts as away: one that is late does not make a gap."""
+SURELY_AWAY_SHARE = 2 / 5
 """Of a lease, and longer than that gap: a last note may have reached the database without our knowing."""
 
 

@@ -31,6 +31,8 @@ def find_source(repo: str | None, branch: str | None, commit: str | None, here: 
     folder = _folder(repo) if repo is not None else here
     top = _git(folder, "rev-parse", "--show-toplevel") or _git(folder, "rev-parse", "--absolute-git-dir")
     if top is not None:
+        if repo is not None and Path(top) != folder.resolve():
+            raise UsageFault(f"--repo {repo}: a folder inside the repository {top}; give the repository itself")
         return _local(Path(top), branch, commit)
     _require_nothing_asked(repo, branch, commit)
     return None

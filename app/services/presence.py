@@ -14,8 +14,9 @@ from app.models import ApiPresence
 from app.models.base import UtcDateTime
 from app.models.clock import database_now
 
-GAP_SHARE = 1 / 5
-"""Of a lease: an API that was not heard of for longer was away. A runner tries several times within it."""
+GAP_SHARE = 1 / 3
+"""Of a lease: an API that was not heard of for longer was away. A shorter gap ends no lease, as runners renew theirs
+four times as often as they must, and try again every second."""
 
 
 def note(session: Session, lease_s: float) -> bool:

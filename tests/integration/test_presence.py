@@ -65,7 +65,7 @@ def test_an_api_allows_verdicts_once_it_was_there_for_a_lease(api: Api) -> None:
 def test_an_api_that_is_away_stops_all_verdicts_and_begins_anew(api: Api) -> None:
     api.note()
     api.notes_for(40)
-    api.passes(7)
+    api.passes(11)
     assert not api.allows_verdicts
     assert api.note()
     api.notes_for(28)
@@ -77,7 +77,7 @@ def test_an_api_that_is_away_stops_all_verdicts_and_begins_anew(api: Api) -> Non
 def test_a_note_that_is_a_little_late_is_no_gap(api: Api) -> None:
     api.note()
     api.notes_for(40)
-    api.passes(5)
+    api.passes(9)
     assert api.allows_verdicts
     assert not api.note()
     assert api.allows_verdicts

@@ -80,6 +80,25 @@ def test_of_two_attempts_that_ended_one_result_is_taken(
     assert server.client.get(f"/api/builds/{server.step(outage.step)['buildId']}").body["status"] == "SUCCESS"
 
 
+def test_an_outcome_is_on_disk_while_the_log_waits_for_the_server(
+    server: Server, runner: Runner, proxy: Proxy, tmp_path: Path
+) -> None:
+    """If the runner died now, the step need not run again."""
+    step = server.new_step(f"until [ -e '{tmp_path}/end' ]; do sleep 0.05; done; echo last words")
+    with ThreadPoolExecutor(1) as slot:
+        running = slot.submit(runner.run, step)
+        eventually(lambda: server.status(step) == "RUNNING")
+        eventually(lambda: processes_of(tmp_path) != [])
+        proxy.refuse()
+        (tmp_path / "end").touch()
+        (kept,) = eventually(lambda: list(tmp_path.glob("work/reports/*.json")))
+        assert "the end of the log is missing" in kept.read_text()
+        assert not running.done()
+        proxy.restore()
+        assert running.result(timeout=20) == Outcome(exit_code=0)
+    assert (server.status(step), server.log(step)) == ("SUCCESS", b"last words\n")
+
+
 def test_a_log_that_is_cut_short_says_so(
     server: Server, runner: Runner, proxy: Proxy, new_runner: NewRunner, tmp_path: Path
 ) -> None:

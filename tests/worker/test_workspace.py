@@ -7,8 +7,9 @@ import pytest
 
 from worker.workspace import Held, Left, left_behind, workspace
 
-HELD = Held("step", 3)
-NOTE = json.dumps({"step_id": "step", "attempt": 3})
+STEP = "01a20f45-ad4b-74fb-a9cc-d1805a0b0b66"
+HELD = Held(STEP, 3)
+NOTE = json.dumps({"step_id": STEP, "attempt": 3})
 
 
 def dead(work_dir: Path, name: str, note: str | None = NOTE) -> None:
@@ -38,8 +39,19 @@ def test_a_runner_notes_which_attempt_its_folders_belong_to(tmp_path: Path) -> N
         assert json.loads((used.folder.parent / "held.json").read_text()) == json.loads(NOTE)
 
 
-@pytest.mark.parametrize("note", [None, "", "[]", "{}", '{"step_id": "step", "attempt": "x"}'])
+def noted(step_id: object, attempt: object) -> str:
+    return json.dumps({"step_id": step_id, "attempt": attempt})
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        *(None, "", "[]", "{}", "\0", noted(STEP, "x"), noted(STEP, 0), noted(STEP, 10**9), noted(7, 1)),
+        *(noted("1" * 300, 1), noted("../../x", 1), noted(f"{STEP}/x", 1)),
+    ],
+)
 def test_a_note_that_says_nothing_leaves_the_attempt_to_its_lease(tmp_path: Path, note: str | None) -> None:
+    """A step can write there what it likes, and the note is used for a file's name."""
     dead(tmp_path, "attempt-dead", note)
     assert left_behind(tmp_path) == [Left(tmp_path / "left-dead", None)]
 
