@@ -69,6 +69,12 @@ def test_a_source_that_cannot_be_is_refused(
         find_source(repo, branch, commit, tmp_path)
 
 
+def test_a_folder_inside_a_repository_is_not_taken_for_one_of_its_own(repository: Path) -> None:
+    (inside := repository / "inside").mkdir()
+    with pytest.raises(UsageFault, match=f"a folder inside the repository {repository}"):
+        find_source(str(inside), None, None, repository)
+
+
 @pytest.mark.parametrize("branch", ["gone", "--output=stolen"])
 def test_a_branch_that_git_does_not_know_is_refused(repository: Path, branch: str) -> None:
     with pytest.raises(UsageFault, match="there is no branch"):
