@@ -5,6 +5,7 @@ retries nothing, and only the default exchange is used, which a FLUSHALL cannot 
 set here and not on its command line: see `config/commands.py`. What was decided against is in docs/decisions.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery
@@ -14,6 +15,9 @@ from config.settings import Settings
 from tasks import transport
 
 ORCHESTRATE = "orchestrate"
+MAINTENANCE = "maintenance"
+"""Sweeps alone, for the orchestrators too. Kombu takes from their queues in turn, so a sweep waits for one task, and
+not for every hint that came before it."""
 RUN = "steps.run"
 SWEEP = "maintenance.sweep"
 
@@ -54,15 +58,16 @@ COMMON: dict[str, Any] = {
 }
 
 
-def make_celery(settings: Settings, queue: str = ORCHESTRATE, **role: Any) -> Celery:
+def make_celery(settings: Settings, queues: Sequence[str] = (ORCHESTRATE, MAINTENANCE), **role: Any) -> Celery:
     """An application that talks to the settings' Redis; making it connects to nothing.
 
-    `queue` is the one its workers take from; `role` is added to COMMON.
+    `queues` are those its workers take from and Flower shows; `role` is added to COMMON.
     """
     transport.install()
     celery = Celery("buildserver", broker=celery_url(settings.redis_url))
     options = {**TRANSPORT, "global_keyprefix": settings.redis_prefix}
-    celery.conf.update(COMMON, task_queues=[Queue(queue)], broker_transport_options=options, **role)
+    taken = [Queue(queue) for queue in queues]
+    celery.conf.update(COMMON, task_queues=taken, broker_transport_options=options, **role)
     return celery
 
 

@@ -19,18 +19,20 @@ from app.services import leases, planning
 from config.logging import configure_logging, log_context
 from config.settings import load_settings
 from tasks import pulse
-from tasks.celery_app import ORCHESTRATE, SWEEP, make_celery
+from tasks.celery_app import MAINTENANCE, SWEEP, make_celery
 from tasks.messages import is_id
 from tasks.outbox import Outbox
 from tasks.ticker import Ticker
 
 log = structlog.get_logger(__name__)
 
+SWEEP_GOOD_FOR = 12
+"""Intervals until a sweep that nobody took is dropped: more than the longest task takes, and few to catch up with."""
+
 settings = load_settings()
 configure_logging(settings)
 app: Celery = make_celery(
     settings,
-    ORCHESTRATE,
     task_acks_late=True,  # every task may run twice, so a worker that dies costs no message
     task_time_limit=30,  # a stuck task frees its row lock before its message is handed to another worker
     task_soft_time_limit=20,
@@ -42,7 +44,6 @@ app: Celery = make_celery(
 )
 database = Database(settings.database_url)
 outbox = Outbox(app, database, settings.claim_deadline_s)
-ticker = Ticker(settings.sweep_interval_s, lambda: app.send_task(SWEEP, expires=settings.sweep_interval_s))
 
 pulse.watch(settings, "orchestrator")
 
@@ -76,14 +77,14 @@ def dispatch(build_id: str) -> None:
 
 @app.task(name=SWEEP)
 def sweep() -> None:
-    """Find in the rows what no message brought: unplanned builds, runners that are lost, steps nobody claimed."""
-    for build_id in database.read(planning.unplanned):
-        with log_context(build=build_id):
-            attend(planning.plan, build_id)
+    """Find in the rows what no message brought: runners that are lost, unplanned builds, steps nobody claimed."""
     for step_id, attempt in database.read(leases.overdue, settings.lease_s):
         with log_context(step=step_id, attempt=attempt):
             log.warning("attempt overdue")
             attend(leases.expire, step_id, attempt)
+    for build_id in database.read(planning.unplanned):
+        with log_context(build=build_id):
+            attend(planning.plan, build_id)
     outbox.hand_out_lost()
     log.debug("swept")
 
@@ -94,6 +95,13 @@ def attend(service: Callable[..., object], *ids: Any) -> None:
         database.transact(service, *ids)
     except (BuildServerError, SQLAlchemyError):
         log.exception("the sweep cannot settle this; it will try again")
+
+
+def ask_for_sweep() -> None:
+    app.send_task(SWEEP, queue=MAINTENANCE, expires=SWEEP_GOOD_FOR * settings.sweep_interval_s)
+
+
+ticker = Ticker(settings.sweep_interval_s, ask_for_sweep)
 
 
 @setup_logging.connect

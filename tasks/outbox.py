@@ -12,6 +12,7 @@ import structlog
 from celery import Celery
 
 from app.models.database import Database
+from app.models.hints import DISPATCH
 from app.services import dispatching
 from app.services.dispatching import Dispatch
 from tasks.broker_watch import UNREACHABLE, BrokerWatch
@@ -30,8 +31,12 @@ class Outbox:
         self._broker = BrokerWatch()
 
     def hand_out(self, build_id: str) -> None:
-        """Send a build's ready steps that were never sent."""
-        self._send(self._database.transact(dispatching.dispatch_build, build_id, self._claim_deadline_s))
+        """Send a build's ready steps that were never sent; where they are many, the rest is another task's, so that
+        other builds and the sweep get their turn between."""
+        dispatches = self._database.transact(dispatching.dispatch_build, build_id, self._claim_deadline_s)
+        if self._send(dispatches) and len(dispatches) == dispatching.BUILD_LIMIT:
+            with self._broker.sending(build=build_id):
+                self._celery.send_task(DISPATCH, (build_id,))
 
     def hand_out_lost(self) -> None:
         """Send the ready steps that no hint told of, and those whose messages are not in their queue any more."""
@@ -54,10 +59,10 @@ class Outbox:
             log.warning("queue cannot be counted; the next sweep will", pool=pool, error=str(error))
             return None
 
-    def _send(self, dispatches: Sequence[Dispatch]) -> None:
-        """Publish a message per dispatch; what cannot be sent is left to the next sweep."""
+    def _send(self, dispatches: Sequence[Dispatch]) -> bool:
+        """Publish a message per dispatch; what cannot be sent is left to the next sweep. Whether all were sent."""
         if not dispatches:
-            return
+            return True
         unsent = deque(dispatches)
         with self._broker.sending(steps=len(dispatches)):
             while unsent:
@@ -65,6 +70,7 @@ class Outbox:
                 unsent.popleft()
         if unsent:
             self._database.transact(dispatching.take_back, tuple(unsent))
+        return not unsent
 
     def _publish(self, dispatch: Dispatch) -> None:
         queue = pool_queue(dispatch.pool)

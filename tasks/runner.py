@@ -23,7 +23,7 @@ settings = load_settings()
 configure_logging(settings)
 app: Celery = make_celery(
     settings,
-    pool_queue(settings.pool),
+    [pool_queue(settings.pool)],
     task_acks_late=False,  # a message held while its step runs would be handed to a second runner
     worker_pool="threads",  # limits and cancels are the runner's own, and act on the step's processes
     worker_concurrency=settings.runner_slots,

@@ -24,6 +24,8 @@ The longer waits are for messages that runners take and cannot use; steps that o
 at all."""
 SWEEP_LIMIT = 500
 """Messages for one pool: a sweep of every five seconds sends 100 a second, and takes well under a second for it."""
+BUILD_LIMIT = 500
+"""Messages of one build for one task: others wait no longer than for that, however many steps are ready at once."""
 LATE_S = 1
 """The hint of a step that was just released, or the claim of one just offered, may be on its way."""
 _READY = StepRun.status == StepStatus.READY
@@ -41,9 +43,9 @@ class Dispatch:
 
 
 def dispatch_build(session: Session, build_id: str, claim_deadline_s: float) -> list[Dispatch]:
-    """Stamp the build's ready steps that were never sent; the caller sends them after the commit."""
+    """Stamp up to BUILD_LIMIT ready steps of the build that were never sent; the caller sends after the commit."""
     fresh = (StepRun.build_id == build_id, StepRun.dispatched_at.is_(None))
-    return _stamp(session, fresh, claim_deadline_s, limit=None)
+    return _stamp(session, fresh, claim_deadline_s, BUILD_LIMIT)
 
 
 def dispatch_unsent(session: Session, claim_deadline_s: float) -> list[Dispatch]:
@@ -88,7 +90,7 @@ def _late(session: Session) -> datetime:
 
 
 def _stamp(
-    session: Session, which: Sequence[ColumnElement[bool]], claim_deadline_s: float, limit: int | None
+    session: Session, which: Sequence[ColumnElement[bool]], claim_deadline_s: float, limit: int
 ) -> list[Dispatch]:
     wanted = (StepRun.id, StepRun.attempt, StepRun.pool, StepRun.build_id, StepRun.project_id, StepRun.dispatches)
     query = select(*wanted).where(_READY, *which)

@@ -39,7 +39,7 @@ COMMON = {
     "task_default_queue": "orchestrate",
     "task_ignore_result": True,
     "task_publish_retry": False,
-    "task_queues": ["orchestrate"],
+    "task_queues": ["orchestrate", "maintenance"],
     "task_reject_on_worker_lost": False,
     "task_send_sent_event": True,
     "worker_consumer": "tasks.consumer:Consumer",

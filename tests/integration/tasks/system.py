@@ -117,7 +117,7 @@ class System:
 
     def wait_idle(self) -> None:
         """Until every message is taken and acknowledged."""
-        eventually(lambda: not self.queued_entries("orchestrate") and not self.unacknowledged(), describe=self._show)
+        eventually(lambda: not self._waiting() and not self.unacknowledged(), describe=self._show)
 
     def queued(self, queue: str) -> list[tuple[str, list[Any]]]:
         """The messages waiting in a queue, oldest first: their tasks' names and arguments."""
@@ -140,7 +140,10 @@ class System:
         self.redis.lpush(PREFIX + queue, entry)
 
     def _show(self) -> str:
-        return f"{self.queued_entries('orchestrate')!r}, {self.unacknowledged()} unacknowledged"
+        return f"{self._waiting()!r}, {self.unacknowledged()} unacknowledged"
+
+    def _waiting(self) -> list[bytes]:
+        return [*self.queued_entries("orchestrate"), *self.queued_entries("maintenance")]
 
 
 STEP = {"name": "only", "imageSlug": "alpine", "dependsOn": [], "runScript": "true", "cacheDirs": [], "outputPaths": []}

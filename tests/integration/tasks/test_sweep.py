@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,8 @@ from app.models.clock import database_now
 from app.services import leases, planning
 from app.services.leases import Claimant, LeaseTimes
 from tests.integration.tasks.system import System
-from tests.integration.tasks.test_deaths import locked
+from tests.integration.tasks.test_deaths import locked, swept
+from tests.support.program import Program
 from tests.support.wait import eventually
 
 OFTEN = {"BUILDSERVER_SWEEP_INTERVAL_S": "0.2"}
@@ -82,18 +84,72 @@ def test_a_build_that_cannot_be_planned_keeps_no_other_waiting(system: System) -
     assert system.statuses(broken) == before
 
 
-def test_sweeps_that_nobody_takes_are_worth_one_interval_each(system: System) -> None:
-    """The one process is stuck while its ticker goes on; a backlog of sweeps would all be done one after the other."""
+def test_lost_runners_are_seen_to_before_any_build_is_planned(system: System) -> None:
+    damage(system, system.build())  # a build that the sweep logs
+    claimed_and_lost(system)
+    orchestrator = system.orchestrator()
+    orchestrator.wait_line("the sweep cannot settle this")
+    events = [line["event"] for line in orchestrator.lines()]
+    assert events.index("attempt overdue") < events.index("the sweep cannot settle this; it will try again")
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_lost_runners_are_not_kept_waiting_by_a_backlog(system: System, processes: str) -> None:
+    """The one sweep is asked for after the backlog; what the orchestrators did before it, their log tells."""
+    step = claimed_and_lost(system)
+    big = [system.build(*({"name": f"step-{number}"} for number in range(50))) for _ in range(5)]
+    for task, build in zip(["builds.plan", "builds.dispatch"] * 250, big * 100, strict=True):
+        system.celery.send_task(task, (build,))
+    orchestrator = system.orchestrator(BUILDSERVER_ORCHESTRATORS=processes, BUILDSERVER_LOG_LEVEL="DEBUG")
+    orchestrator.wait_line("attempt overdue")
+    events = [line["event"] for line in orchestrator.lines()]
+    assert events[: events.index("attempt overdue")].count("build planned") < 200
+    eventually(lambda: system.step(step).attempt == 2)
+
+
+def test_a_sweep_waits_for_one_task_at_most(system: System) -> None:
     build = system.build()
+    for _ in range(5):
+        system.celery.send_task("builds.plan", (build,))
+    for _ in range(5):
+        system.celery.send_task("maintenance.sweep", queue="maintenance")
+    orchestrator = system.orchestrator(BUILDSERVER_LOG_LEVEL="DEBUG")
+    eventually(lambda: len(turns(orchestrator)) >= 11)  # it asks for a sweep of its own
+    assert turns(orchestrator)[:10] in (["planning", "swept"] * 5, ["swept", "planning"] * 5)
+
+
+def turns(orchestrator: Program) -> list[str]:
+    return [line["event"] for line in orchestrator.lines() if line["event"] in ("planning", "swept")]
+
+
+def test_between_the_many_steps_of_one_build_others_get_their_turn(system: System) -> None:
+    swept(system, "1")
+    big = system.build(*({"name": f"step-{number}"} for number in range(501)))
+    small = system.build()
+    with locked(system, big):
+        for build in (big, small):
+            system.celery.send_task("builds.plan", (build,))
+    eventually(lambda: len(system.queued_entries("run.default")) >= 502)
+    sent = [arguments[0] for _, arguments in system.queued("run.default")]
+    steps = system.step_ids(big)
+    assert sent == [*steps[:500], *system.step_ids(small), steps[500]]
+
+
+def test_sweeps_that_nobody_takes_are_good_for_twelve_intervals(system: System) -> None:
+    """The one process is stuck while its ticker goes on: neither does one long task end every sweep, nor is a long
+    backlog of them done one after the other."""
+    twelve = timedelta(seconds=12 * 0.2)
+    build = system.build()
+    earliest = datetime.now(UTC) + twelve
     system.orchestrator(**OFTEN)
     with locked(system, build):
         system.celery.send_task("builds.plan", (build,))
         waiting = eventually(lambda: sweeps(system))
         ends = [datetime.fromisoformat(headers["expires"] or "9999-01-01T00:00:00+00:00") for headers in waiting]
-        assert max(ends) <= datetime.now(UTC) + timedelta(seconds=0.2)
+        assert earliest <= min(ends)
+        assert max(ends) <= datetime.now(UTC) + twelve
 
 
 def sweeps(system: System) -> list[dict[str, str]]:
-    """The headers of the sweeps in the queue."""
-    headers = [json.loads(entry)["headers"] for entry in system.queued_entries("orchestrate")]
-    return [each for each in headers if each["task"] == "maintenance.sweep"]
+    """The headers of the sweeps in their queue."""
+    return [json.loads(entry)["headers"] for entry in system.queued_entries("maintenance")]
