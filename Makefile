@@ -10,7 +10,7 @@ SUITABLE := import ensurepip, ssl, sqlite3, venv; $(RECENT)
 USABLE := $(if $(wildcard $(BIN)/python),,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up install tools test check lint format lock clean remake
+.PHONY: help demo up install tools test chaos model check lint format lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,13 @@ tools: .venv/tools  ## install, and what the tests and checks need
 
 test: tools  ## run every test
 	@$(BIN)/pytest -n auto $(ARGS)
+
+chaos: tools  ## a storm of faults over real programs (SEED=7 BUILDS=20 SECONDS=60 STORMS=1)
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --builds $(or $(BUILDS),20) --seconds $(or $(SECONDS),60) \
+		--storms $(or $(STORMS),1) $(ARGS)
+
+model: tools  ## every order of events of small builds, on the code that decides
+	@$(BIN)/python -m tests.model
 
 check: lint test  ## lint, format, types, imports, compose file, tests: what CI runs
 

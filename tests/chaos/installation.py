@@ -1,0 +1,166 @@
+"""A whole installation of real programs, kept running as a supervisor would: what died is started again."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from app.models import migrate
+from config import commands
+from tests.support import postgres as postgresql
+from tests.support.ports import free_port
+from tests.support.postgres import PostgresServer
+from tests.support.program import Program
+from tests.support.proxy import Proxy
+from tests.support.redis_server import RedisServer
+
+LOOK_EVERY_S = 0.1
+ORCHESTRATORS = 2
+RUNNERS = 3
+SLOTS = 2
+TIMES = {
+    "BUILDSERVER_LEASE_S": "6",
+    "BUILDSERVER_HEARTBEAT_S": "1",
+    "BUILDSERVER_CLAIM_DEADLINE_S": "3",
+    "BUILDSERVER_SWEEP_INTERVAL_S": "1",
+    "BUILDSERVER_KILL_GRACE_S": "0.5",
+    "BUILDSERVER_STOP_GRACE_S": "3",
+}
+"""A fifth of the defaults: a storm of a minute then is one of five."""
+
+
+class Broker(Protocol):
+    """What a fault may do to Redis."""
+
+    url: str
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+    def freeze(self) -> None: ...
+    def thaw(self) -> None: ...
+    def flush(self) -> None: ...
+
+
+@dataclass
+class Place:
+    """Where one program runs, whatever happens to it: its words, its variables, and how often it was started."""
+
+    role: str
+    words: Sequence[str]
+    environ: dict[str, str]
+    log: Path
+    starts: int = 0
+    program: Program | None = None
+
+    def ensure(self) -> None:
+        """Start it, unless it runs."""
+        if self.program is None or self.program.process.poll() is not None:
+            if self.program:
+                self.program.kill()  # what its main process left of its session
+            self.program = Program(self.words, self.environ, self.log)
+            self.starts += 1
+
+    def send(self, number: signal.Signals) -> bool:
+        """To the program's main process; whether there is one to hit."""
+        if self.program is None or self.program.process.poll() is not None:
+            return False
+        self.program.send(number)
+        return True
+
+    def pause(self, seconds: float) -> bool:
+        """The main process stands still for so long; whether there was one."""
+        program = self.program
+        if program is None or not self.send(signal.SIGSTOP):
+            return False
+        time.sleep(seconds)
+        if program.process.poll() is None:
+            program.send(signal.SIGCONT)
+        return True
+
+
+@dataclass
+class Installation:
+    """The programs, and what stands between them. Nothing runs before `kept`."""
+
+    folder: Path
+    broker: Broker
+    proxy: Proxy
+    api_url: str
+    places: list[Place]
+    database: PostgresServer | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
+    _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+
+    def of_role(self, role: str) -> list[Place]:
+        return [place for place in self.places if place.role == role]
+
+    def start(self, start: Callable[[], None]) -> None:
+        """Start a server in the one thread that lives as long as all this: a server dies with its starter."""
+        self._starter.submit(start).result()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """While inside, whatever dies is started again."""
+        keeper = threading.Thread(target=self._keep)
+        keeper.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            keeper.join()
+            for place in self.places:
+                if place.program:
+                    place.program.kill()
+
+    def _keep(self) -> None:
+        while not self._over.is_set():
+            for place in self.places:
+                place.ensure()
+            self._over.wait(LOOK_EVERY_S)
+
+
+@contextmanager
+def installed(folder: Path, on_postgresql: bool) -> Iterator[Installation]:
+    """An installation with a migrated database; its programs start once it is kept."""
+    with ExitStack() as stack:
+        broker = RedisServer()
+        stack.callback(broker.remove)
+        server = PostgresServer(postgresql.find_programs()) if on_postgresql else None
+        if server:
+            stack.callback(server.stop)
+            database_url = stack.enter_context(server.database())
+        else:
+            database_url = f"sqlite:///{folder / 'buildserver.db'}"
+            migrate.upgrade(database_url)
+        port = free_port()
+        proxy = Proxy("127.0.0.1", port)
+        stack.callback(proxy.close)
+        environ = {**TIMES, "DATABASE_URL": database_url, "REDIS_URL": broker.url, "BUILDSERVER_LOG_JSON": "true"}
+        places = list(_places(folder, environ, port, proxy.url))
+        yield Installation(folder, broker, proxy, f"http://127.0.0.1:{port}", places, server)
+
+
+def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str) -> Iterator[Place]:
+    """Runners reach the API through the proxy; each program has a folder of its own, as on machines of their own."""
+    api = {**environ, "BUILDSERVER_PORT": str(port)}
+    yield _place(folder, "api", 0, commands.API, api)
+    for number in range(ORCHESTRATORS):
+        yield _place(
+            folder, "orchestrator", number, commands.ORCHESTRATOR, {**environ, "BUILDSERVER_ORCHESTRATORS": "1"}
+        )
+    for number in range(RUNNERS):
+        runner = {**environ, "DATABASE_URL": "", "BUILDSERVER_API_URL": runners_url, "BUILDSERVER_RUNNERS": str(SLOTS)}
+        yield _place(folder, "runner", number, commands.RUNNER, runner)
+
+
+def _place(folder: Path, role: str, number: int, words: Sequence[str], environ: dict[str, str]) -> Place:
+    home = folder / f"{role}-{number}"
+    home.mkdir()
+    named = {"BUILDSERVER_DATA_DIR": str(home), "BUILDSERVER_RUNNER_NAME": f"{role}-{number}"}
+    words = [word.replace("@%h", f"-{number}@%h") for word in words]
+    return Place(role, words, {**environ, **named}, home / "log")
