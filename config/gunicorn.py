@@ -24,7 +24,7 @@ timeout = 30
 control_socket_disable = True  # it would lie in the home folder, which a server has not got
 
 
-class Log(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+class Log(glogging.Logger):
     """gunicorn's own lines, written like everybody else's."""
 
     def setup(self, cfg: object) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from importlib.metadata import metadata
 
 from flask import Flask, redirect
+from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 
 from app.api import audit, builds, docs, health, images, projects, requests, runner, steps, workflows
@@ -37,6 +38,12 @@ class ContractApi(Api):
         """Pages are described by the contract's `pagination` field, not by the library's header."""
 
 
+class UnsortedJson(DefaultJSONProvider):
+    """Fields in the order in which a schema declares them."""
+
+    sort_keys = False
+
+
 def create_app(
     settings: Settings,
     database: Database,
@@ -56,7 +63,7 @@ def create_app(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
         MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
     )
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # flask's default provider has it, its base class has not
+    app.json = UnsortedJson(app)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["buildserver.settings"] = settings

@@ -4,14 +4,12 @@ from typing import Any
 
 from app.api.access import paged, read, settings, transact
 from app.api.blueprint import Blueprint
-from app.api.schemas.base import page_query
+from app.api.schemas.base import PageQuery
 from app.api.schemas.builds import BuildDetailSchema, BuildHeaders, BuildPageSchema, BuildSchema, NewBuild
 from app.domain.errors import Fault, Invalid
 from app.domain.references import check_repo_url
 from app.models import Build
 from app.services import builds, steps
-
-DEFAULT_LIMIT = 20
 
 blueprint = Blueprint("Builds", __name__, url_prefix="/api", description="Runs of workflows")
 
@@ -23,7 +21,7 @@ single.path_id("id", "build_id", "Build")
 
 
 @of_project.get("")
-@of_project.arguments(page_query(DEFAULT_LIMIT), location="query")
+@of_project.arguments(PageQuery, location="query")
 @of_project.response(200, BuildPageSchema, description="A page of the project's builds, newest first")
 @of_project.errors(400, 404)
 def list_builds(query: dict[str, int], project_id: str) -> dict[str, Any]:

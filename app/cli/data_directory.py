@@ -4,7 +4,6 @@ The lock is a file lock, so it ends with the processes that hold it, however the
 new `up` waits until the programs of one that was killed have stopped.
 """
 
-import fcntl
 import os
 import re
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from app.cli.errors import UsageFault
+from app.cli.file_lock import try_lock
 from app.cli.private_folder import private_folder
 
 STOPPING_S = 15.0  # longer than the programs of a killed `up` take to stop
@@ -85,7 +85,7 @@ class DataDirectory:
 
 def _acquire(lock: IO[str], path: Path) -> None:
     deadline = time.monotonic() + STOPPING_S
-    while not _try_lock(lock):
+    while not try_lock(lock):
         lock.seek(0)
         holder = lock.read().strip()
         if _alive(holder):
@@ -93,14 +93,6 @@ def _acquire(lock: IO[str], path: Path) -> None:
         if time.monotonic() > deadline:
             raise UsageFault(f"{path} is still in use by programs of an earlier `buildserver up`: stop its supervisord")
         time.sleep(POLL_S)
-
-
-def _try_lock(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _alive(holder: str) -> bool:

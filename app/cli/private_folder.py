@@ -4,7 +4,6 @@ Each holds a lock file. Whoever may still use the folder holds the lock, the sup
 a lock that can be had belongs to a folder that nobody needs.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
+
+from app.cli.file_lock import try_lock
 
 PREFIX = "buildserver-tmp-"
 LOCK = "owner.lock"
@@ -41,7 +42,7 @@ def _remove_if_abandoned(folder: Path) -> None:
         folder.rmdir()  # killed before there was a lock; fails where there is one
         return
     with (folder / LOCK).open("r+") as lock:
-        if _try_lock(lock):
+        if try_lock(lock):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -51,15 +52,7 @@ def _make(parent: Path) -> tuple[Path, IO[str]]:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         with suppress(FileNotFoundError):
             lock = (folder / LOCK).open("w")
-            if _try_lock(lock) and (folder / LOCK).exists():
+            if try_lock(lock) and (folder / LOCK).exists():
                 os.set_inheritable(lock.fileno(), True)
                 return folder, lock
             lock.close()
-
-
-def _try_lock(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -11,7 +11,7 @@ from typing import Any
 from supervisor import loggers, supervisord
 
 
-class PatientFile(loggers.RotatingFileHandler):  # type: ignore[misc]  # supervisor has no types
+class PatientFile(loggers.RotatingFileHandler):
     """A rotating log file that takes what it can."""
 
     stream: Any

@@ -2,10 +2,8 @@
 
 from marshmallow import fields
 
-from app.api.schemas.base import BaseSchema, Text, identifier, instant, page_query, pagination, shown
+from app.api.schemas.base import BaseSchema, PageQuery, Text, identifier, instant, page_limit, pagination, shown
 from app.domain.audit import AuditAction
-
-DEFAULT_LIMIT = 100
 
 
 class AuditEntrySchema(BaseSchema):
@@ -24,9 +22,10 @@ class AuditEntrySchema(BaseSchema):
     created_at = instant("When it happened")
 
 
-class AuditQuery(page_query(DEFAULT_LIMIT)):  # type: ignore[misc]  # the base is made by a function
+class AuditQuery(PageQuery):
     """Which entries."""
 
+    limit = page_limit(100)
     project_id = Text(metadata={"description": "Only entries of this project"})
     action = Text(
         metadata={

@@ -72,8 +72,8 @@ class TrueFalse(fields.Boolean):
 class QueryBoolean(fields.Boolean):
     """A boolean in a query string: true, false, 1 or 0."""
 
-    truthy: set[object] = {"true", "1"}  # noqa: RUF012  # marshmallow declares it so
-    falsy: set[object] = {"false", "0"}  # noqa: RUF012
+    def __init__(self, **options: Any) -> None:
+        super().__init__(truthy={"true", "1"}, falsy={"false", "0"}, **options)
 
 
 class Whole(fields.Integer):
@@ -143,19 +143,21 @@ def pagination() -> fields.Nested:
     )
 
 
-def page_query(default_limit: int) -> type[Schema]:
-    """The query of a list with pages; a limit over 1000 is lowered, and shown so in the answer."""
-    return BaseSchema.from_dict(
-        {
-            "limit": QueryInteger(
-                load_default=default_limit,
-                validate=validate.Range(min=1),
-                metadata={"description": "How many to return at most; more than 1000 is lowered to 1000"},
-            ),
-            "offset": QueryInteger(
-                load_default=0, validate=validate.Range(min=0), metadata={"description": "How many to pass over"}
-            ),
-        }
+def page_limit(default: int) -> QueryInteger:
+    """The field that says how long a page is."""
+    return QueryInteger(
+        load_default=default,
+        validate=validate.Range(min=1),
+        metadata={"description": "How many to return at most; more than 1000 is lowered to 1000"},
+    )
+
+
+class PageQuery(BaseSchema):
+    """The query of a list with pages. A limit over 1000 is lowered, and shown so in the answer."""
+
+    limit = page_limit(20)
+    offset = QueryInteger(
+        load_default=0, validate=validate.Range(min=0), metadata={"description": "How many to pass over"}
     )
 
 

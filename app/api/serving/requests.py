@@ -40,6 +40,7 @@ class Request(HTTPRequestParser):
         return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
+        """The whole head of a request, without the empty line. A ParsingError is answered with 400, in its words."""
         if _FOLD.search(header_plus):
             raise ParsingError("A header field is folded over two lines")
         try:
@@ -62,6 +63,7 @@ class Refusal(ErrorTask):
     """Closes the connection, as nobody knows where a next request would begin."""
 
     def execute(self) -> None:
+        """Answer in one of waitress's threads; the log has the reason too, as the client may not show it."""
         status, why = HTTPStatus(self.request.error.code), self._why()
         log.info("request refused", status=int(status), why=why, client=self.channel.addr)
         body = json.dumps({"error": why}).encode() + b"\n"

@@ -22,6 +22,7 @@ class Worker(BaseWorker):
     """All of it is the main thread, which waits for all clients; waitress's threads wait for the database only."""
 
     def run(self) -> None:
+        """Serve until gunicorn asks this process to end, or is gone; then end what was begun, within its time."""
         self._settings = load_settings()
         self._map: dict[int, object] = {}
         self._next_look = 0.0

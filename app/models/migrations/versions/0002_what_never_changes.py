@@ -9,7 +9,7 @@ said about the lower number, a late report or a repeated message, is stale from 
 A build and an attempt have no such way.
 """
 
-from alembic import op
+from app.models.migrations.triggers import refuse
 
 revision = "0002"
 down_revision = "0001"
@@ -33,21 +33,3 @@ def upgrade() -> None:
     refuse("attempts_final", "UPDATE", "attempts", BECAME_FINAL)
     refuse("audit_entries_update", "UPDATE", "audit_entries", "1 = 1")
     refuse("audit_entries_delete", "DELETE", "audit_entries", "1 = 1")
-
-
-def refuse(name: str, change: str, table: str, condition: str) -> None:
-    """Make the change an error where the condition holds; the error names the trigger `tr_{name}`."""
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(
-            f"CREATE TRIGGER tr_{name} BEFORE {change} ON {table} FOR EACH ROW WHEN {condition} "
-            f"BEGIN SELECT RAISE(ABORT, 'tr_{name}'); END"
-        )
-        return
-    op.execute(
-        f"CREATE FUNCTION tr_{name}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE integrity_constraint_violation USING MESSAGE = 'tr_{name}'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER tr_{name} BEFORE {change} ON {table} FOR EACH ROW WHEN ({condition}) "
-        f"EXECUTE FUNCTION tr_{name}()"
-    )

@@ -10,6 +10,8 @@ another build. Whoever deletes old builds one day replaces the last two triggers
 
 from alembic import op
 
+from app.models.migrations.triggers import refuse
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -52,22 +54,4 @@ def refuse_strangers_at_once() -> None:
     op.execute(
         f"CREATE TRIGGER {REFUSED} AFTER INSERT ON step_edges REFERENCING NEW TABLE AS added "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {REFUSED}()"
-    )
-
-
-def refuse(name: str, change: str, table: str, condition: str) -> None:
-    """Make the change an error where the condition holds; the error names the trigger `tr_{name}`."""
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute(
-            f"CREATE TRIGGER tr_{name} BEFORE {change} ON {table} FOR EACH ROW WHEN {condition} "
-            f"BEGIN SELECT RAISE(ABORT, 'tr_{name}'); END"
-        )
-        return
-    op.execute(
-        f"CREATE FUNCTION tr_{name}() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE integrity_constraint_violation USING MESSAGE = 'tr_{name}'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER tr_{name} BEFORE {change} ON {table} FOR EACH ROW WHEN ({condition}) "
-        f"EXECUTE FUNCTION tr_{name}()"
     )
