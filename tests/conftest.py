@@ -13,7 +13,7 @@ from config.settings import Settings, load_settings, variables
 from tests.support import postgres as postgresql
 from tests.support.redis_server import RedisServer
 
-pytest_plugins = ["tests.support.no_skips"]
+pytest_plugins = ["tests.support.no_skips", "tests.support.watchdog"]
 
 
 def pytest_configure() -> None:

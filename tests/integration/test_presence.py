@@ -34,6 +34,15 @@ class Api:
             self.passes(2)
             self.note()
 
+    def appears(self) -> None:
+        """After a gap it is there again, and for a whole lease no judge."""
+        assert not self.allows_verdicts
+        assert self.note()
+        self.notes_for(28)
+        assert not self.allows_verdicts
+        self.notes_for(4)
+        assert self.allows_verdicts
+
     @property
     def allows_verdicts(self) -> bool:
         return self.database.read(presence.allows_verdicts, LEASE_S)
@@ -54,24 +63,14 @@ def test_nobody_is_lost_before_there_was_an_api(plant: Plant) -> None:
 
 
 def test_an_api_allows_verdicts_once_it_was_there_for_a_lease(api: Api) -> None:
-    assert not api.allows_verdicts
-    assert api.note()
-    api.notes_for(28)
-    assert not api.allows_verdicts
-    api.notes_for(4)
-    assert api.allows_verdicts
+    api.appears()
 
 
 def test_an_api_that_is_away_stops_all_verdicts_and_begins_anew(api: Api) -> None:
     api.note()
     api.notes_for(40)
     api.passes(11)
-    assert not api.allows_verdicts
-    assert api.note()
-    api.notes_for(28)
-    assert not api.allows_verdicts
-    api.notes_for(4)
-    assert api.allows_verdicts
+    api.appears()
 
 
 def test_a_note_that_is_a_little_late_is_no_gap(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""The tests' own tools: waiting with a deadline, ports that nobody shares, no skip in CI."""
+"""The tests' own tools: waiting with a deadline, ports that nobody shares, no skip in CI, no hang at all."""
 
 import socket
 from pathlib import Path
@@ -20,6 +20,24 @@ def test_marked(): pass
 def test_expected_to_fail(): assert False
 def test_passes(): pass
 """
+
+HANGING = """
+import threading
+import pytest
+@pytest.fixture
+def endless():
+    yield
+    threading.Event().wait()
+def test_fails(endless): assert False
+def test_passes(): pass
+"""
+
+UNENDING = """
+import threading
+def test_passes(): threading.Thread(target=threading.Event().wait, name="endless").start()
+"""
+
+WATCHED = ("-p", "tests.support.watchdog", "-o", "timeout=1", "-o", "watchdog=1")
 
 
 def test_waiting_ends_with_the_first_true_answer() -> None:
@@ -78,3 +96,19 @@ def test_a_skipped_module_fails_in_ci(pytester: pytest.Pytester, monkeypatch: py
     result = pytester.runpytest_subprocess("-p", "tests.support.no_skips")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*skipped with CI=true: *no_such_module*"])
+
+
+def test_a_fixture_that_hangs_after_a_failure_costs_its_process_and_shows_where(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(HANGING)
+    result = pytester.runpytest_subprocess(*WATCHED, "-n", "1")
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["*worker 'gw0' crashed while running '*::test_fails'"])
+    result.stderr.fnmatch_lines(["*::test_fails hangs; this process is ended", "*in endless"])
+
+
+def test_a_thread_that_never_ends_does_not_keep_the_process(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(UNENDING)
+    result = pytester.runpytest_subprocess(*WATCHED)
+    result.assert_outcomes(passed=1)
+    assert result.ret != 0
+    result.stderr.fnmatch_lines(["*in wait"])

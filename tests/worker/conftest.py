@@ -1,4 +1,4 @@
-"""The real API, a network to it that can fail, and a runner at its other end."""
+"""The real API, a network to it that can fail, and a runner at its other end; or an executor alone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +14,10 @@ from config.settings import Settings
 from tests.api.served import Client, served
 from tests.api.world import STEP
 from tests.support.proxy import Proxy
+from tests.worker.execution import Execution
+from worker.process_executor import ProcessExecutor
 from worker.runner import Runner
+from worker.zygote_client import ZygoteClient
 
 LEASE_S = 4.0
 SERVER_SETTINGS = {
@@ -141,3 +144,16 @@ def new_runner(runner_settings: Settings) -> Iterator[NewRunner]:
 @pytest.fixture
 def runner(new_runner: NewRunner) -> Runner:
     return new_runner()
+
+
+@pytest.fixture
+def executor() -> Iterator[ProcessExecutor]:
+    """Whatever a test does to it, it is that test's alone."""
+    zygote = ZygoteClient()
+    yield ProcessExecutor(zygote)
+    zygote.close()
+
+
+@pytest.fixture
+def execution(executor: ProcessExecutor, tmp_path: Path) -> Execution:
+    return Execution(executor, tmp_path)

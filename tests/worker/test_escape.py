@@ -1,6 +1,5 @@
 """A command that kills what keeps it: it gains nothing by it, its neighbours lose nothing, and the next one runs."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,22 +8,9 @@ import pytest
 from tests.support.wait import eventually
 from tests.worker.execution import DAEMON, Execution, naming
 from worker.process_executor import Cause, Ending, ProcessExecutor
-from worker.zygote_client import ZygoteClient
 
 NAMED = naming("$PPID")
 NAMELESS = "env -i setsid bash -c 'echo $$ > pid; exec sleep 1000' & until [ -s pid ]; do :; done; "
-
-
-@pytest.fixture
-def executor() -> Iterator[ProcessExecutor]:
-    zygote = ZygoteClient()
-    yield ProcessExecutor(zygote)
-    zygote.close()
-
-
-@pytest.fixture
-def execution(executor: ProcessExecutor, tmp_path: Path) -> Execution:
-    return Execution(executor, tmp_path)
 
 
 def is_gone(noted: Path) -> bool:

@@ -26,11 +26,6 @@ def executor() -> Iterator[ProcessExecutor]:
     zygote.close()
 
 
-@pytest.fixture
-def execution(executor: ProcessExecutor, tmp_path: Path) -> Execution:
-    return Execution(executor, tmp_path)
-
-
 def test_output_is_taken_as_bytes_and_the_exit_status_is_the_commands(execution: Execution) -> None:
     ending = execution.run(r"printf 'a\377\000b'; exit 3")
     assert (ending, execution.output) == (Ending(Cause.ITSELF, 3), b"a\xff\0b")
