@@ -58,15 +58,19 @@ class LogStream:
     def _send(self) -> None:
         """The second thread: it may outlive the stream by one answer, so the file is its own to close."""
         with self._file:
-            while not self._is_stuck():
-                last_round = self._closing.is_set()
-                content = self._file.read(self._sent, CHUNK_BYTES)
-                if content and not self._deliver(content):
+            self._send_all()
+            self._closing.wait()  # a step whose log is refused prints on for a while
+
+    def _send_all(self) -> None:
+        while not self._is_stuck():
+            last_round = self._closing.is_set()
+            content = self._file.read(self._sent, CHUNK_BYTES)
+            if content and not self._deliver(content):
+                return
+            if len(content) < CHUNK_BYTES:
+                if last_round and self.is_whole:
                     return
-                if len(content) < CHUNK_BYTES:
-                    if last_round and self.is_whole:
-                        return
-                    self._closing.wait(FLUSH_S)
+                self._closing.wait(FLUSH_S)
 
     def _deliver(self, content: bytes) -> bool:
         """Send one chunk; false where the server will take no more."""

@@ -23,13 +23,17 @@ LIMIT_BYTES = 64 << 20
 
 
 class Counting(ApiClient):
-    """The runner's own client; it says how often it has begun to send."""
+    """The runner's own client; it says how often it has begun to send, and how often it was refused."""
 
-    tries = 0
+    tries = refusals = 0
 
     def append_log(self, step_id: str, attempt: int, offset: int, content: bytes) -> int:
         self.tries += 1
-        return super().append_log(step_id, attempt, offset, content)
+        try:
+            return super().append_log(step_id, attempt, offset, content)
+        except Refused:
+            self.refusals += 1
+            raise
 
 
 class Streaming:
@@ -172,6 +176,16 @@ def test_a_log_refused_after_the_attempt_ended_is_given_up_at_once(streaming: St
         streaming.client.append_log(streaming.claim.step_id, 1, 0, b"too late\n")
     assert streaming.arrived() == b""
     assert streaming.server.status(streaming.claim.step_id) == "SUCCESS"
+
+
+def test_a_step_whose_log_is_refused_prints_on_until_it_is_ended(streaming: Streaming) -> None:
+    streaming.client.complete(streaming.claim.step_id, {"status": "success", "attempt": 1})
+    with streaming.stream:
+        streaming.file.write(b"too late\n")
+        eventually(lambda: streaming.client.refusals)
+        for _ in range(10_000):
+            streaming.file.write(b"later still\n")
+    assert streaming.client.refusals == 1
 
 
 @pytest.mark.parametrize("why", [Halt.REVOKED, Halt.CANCELLED, Halt.SHUTDOWN])
