@@ -6,8 +6,16 @@ so that whoever starts one by hand gets the same program.
 
 MIGRATE = ("python", "-m", "app.models.migrate")
 API = ("gunicorn", "--config", "python:config.gunicorn", "app.wsgi:create()")
-ORCHESTRATOR = ("celery", "--quiet", "-A", "tasks.orchestrator", "worker", "-n", "orchestrator@%h")
-RUNNER = ("celery", "--quiet", "-A", "tasks.runner", "worker", "-n", "runner@%h")
+
+
+def orchestrator(name: str = "orchestrator") -> tuple[str, ...]:
+    """`name` tells those of one machine apart; Flower shows it."""
+    return ("celery", "--quiet", "-A", "tasks.orchestrator", "worker", "-n", f"{name}@%h")
+
+
+def runner(name: str = "runner") -> tuple[str, ...]:
+    """The same for runners."""
+    return ("celery", "--quiet", "-A", "tasks.runner", "worker", "-n", f"{name}@%h")
 
 
 def flower(address: str, port: int) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Settings:
     api_connections: Annotated[int, Variable("BUILDSERVER_API_CONNECTIONS", "400", whole(10, 100_000))]
     """Per process; each may need a file besides, and systems commonly allow 1024 of both together."""
     client_timeout_s: Annotated[float, Variable("BUILDSERVER_CLIENT_TIMEOUT_S", "30", DURATION)]
-    orchestrators: Annotated[int, Variable("BUILDSERVER_ORCHESTRATORS", "2", whole(1, 64))]
+    orchestrators: Annotated[int, Variable("BUILDSERVER_ORCHESTRATORS", "1", whole(1, 64))]
     stop_grace_s: Annotated[int, Variable("BUILDSERVER_STOP_GRACE_S", "8", whole(1, 600))]
     """Less than the ten seconds after which containers are killed."""
 

@@ -20,7 +20,7 @@ PURPOSES = {
     "api_threads": "How many requests each process of the API serves at the same time.",
     "api_connections": "How many connections each process of the API has at most, those of silent clients included.",
     "client_timeout_s": "How many seconds a client has for a request, one more per 32 KiB, or for part of an answer.",
-    "orchestrators": "How many orchestrator processes work side by side. `up` starts one where this is unset.",
+    "orchestrators": "How many orchestrators `up` starts; each is one process and plans one build at a time.",
     "stop_grace_s": "For how many seconds the API finishes requests once it is stopped; under `up` always 2.",
     "runner_name": "What a runner calls itself in attempts and logs.",
     "pool": "The pool whose steps this runner takes.",

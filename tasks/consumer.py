@@ -36,7 +36,6 @@ class Consumer(CeleryConsumer):
 
         def handle_or_drop(message: Any) -> None:
             try:
-                forget_limits(message)
                 handle(message)
             except (RedisError, OSError):  # the broker's failure, not the message's: it is delivered again
                 raise
@@ -45,10 +44,3 @@ class Consumer(CeleryConsumer):
                 message.reject()
 
         return handle_or_drop
-
-
-def forget_limits(message: Any) -> None:
-    """A task's limits are in our settings. One that a message brings and that is no number would fail where Celery has
-    already taken one of its processes for the task, and never gives that back."""
-    if isinstance(message.headers, dict) and "timelimit" in message.headers:
-        message.headers["timelimit"] = [None, None]

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import BuildServerError, NotFound
@@ -18,14 +18,16 @@ from app.models.hints import DISPATCH, PLAN
 from app.services import leases, planning
 from config.logging import configure_logging, log_context
 from config.settings import load_settings
-from tasks import pulse
-from tasks.celery_app import MAINTENANCE, SWEEP, make_celery
+from tasks import deadline, pulse
+from tasks.celery_app import MAINTENANCE, SWEEP, VISIBILITY_TIMEOUT_S, make_celery
 from tasks.messages import is_id
 from tasks.outbox import Outbox
 from tasks.ticker import Ticker
 
 log = structlog.get_logger(__name__)
 
+TASK_LIMIT_S = VISIBILITY_TIMEOUT_S / 2
+"""A stuck task frees the rows it holds before its message reaches another orchestrator."""
 SWEEP_GOOD_FOR = 12
 """Intervals until a sweep that nobody took is dropped: more than the longest task takes, and few to catch up with."""
 
@@ -34,17 +36,12 @@ configure_logging(settings)
 app: Celery = make_celery(
     settings,
     task_acks_late=True,  # every task may run twice, so a worker that dies costs no message
-    task_time_limit=30,  # a stuck task frees its row lock before its message is handed to another worker
-    task_soft_time_limit=20,
-    worker_pool="solo" if settings.orchestrators == 1 else "prefork",
-    worker_concurrency=settings.orchestrators,
-    worker_max_tasks_per_child=1_000,  # bounds what a leak can take, as does the next one
-    worker_max_memory_per_child=300 * 1024,  # KiB
-    worker_cancel_long_running_tasks_on_connection_loss=True,  # else each reconnection runs the same task once more
+    worker_pool="solo",  # one process, one task at a time; for more at once there are more orchestrators
 )
-database = Database(settings.database_url)
+database = Database(settings.database_url, patience_s=TASK_LIMIT_S / 2)
 outbox = Outbox(app, database, settings.claim_deadline_s)
 
+deadline.watch(TASK_LIMIT_S)
 pulse.watch(settings, "orchestrator")
 
 
@@ -118,9 +115,3 @@ def start_sweeping(**_: object) -> None:
 def stop_sweeping(**_: object) -> None:
     """Called by Celery's signal handler."""
     ticker.request_stop()
-
-
-@worker_process_init.connect
-def begin_child(**_: object) -> None:
-    """A connection of the parent's must not be used by two processes."""
-    database.engine.dispose(close=False)

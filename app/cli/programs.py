@@ -34,12 +34,15 @@ class Program:
 
 
 def server_programs(settings: Settings, flower_port: int) -> list[Program]:
-    """API, orchestrator, runner and Flower, as commands of this very Python."""
+    """API, orchestrators, runner and Flower, as commands of this very Python."""
     api_wait_s = settings.stop_grace_s + 1
     return [
         Program("api", _command(commands.API), "api", MIDDLE, stop_wait_s=api_wait_s),
-        Program("orchestrator", _command(commands.ORCHESTRATOR), "work", FIRST, stop_wait_s=4),
-        Program("runner", _command(commands.RUNNER), "work", FIRST, stop_wait_s=4),
+        *(
+            Program(name, _command(commands.orchestrator(name)), "work", FIRST, stop_wait_s=4)
+            for name in orchestrator_names(settings.orchestrators)
+        ),
+        Program("runner", _command(commands.runner()), "work", FIRST, stop_wait_s=4),
         Program(
             "flower",
             _command(commands.flower("127.0.0.1", flower_port)),
@@ -49,6 +52,11 @@ def server_programs(settings: Settings, flower_port: int) -> list[Program]:
             stop_signal="KILL",
         ),
     ]
+
+
+def orchestrator_names(count: int) -> list[str]:
+    """The first one's name says nothing of others, as there are none in most places."""
+    return ["orchestrator", *(f"orchestrator-{number}" for number in range(2, count + 1))]
 
 
 def redis_program(directory: DataDirectory, socket: Path) -> Program:

@@ -61,7 +61,6 @@ def make_plan(environ: Mapping[str, str], flower_port: int, socket_folder: Path)
         "BUILDSERVER_API_URL": base_url(settings.host, settings.port),
         "BUILDSERVER_LOG_JSON": "true",
         "FLOWER_UNAUTHENTICATED_API": "true",
-        "BUILDSERVER_ORCHESTRATORS": environ.get("BUILDSERVER_ORCHESTRATORS", "1"),
         "BUILDSERVER_STOP_GRACE_S": API_GRACE_S,
     }
     if is_loopback(settings.host):

@@ -150,17 +150,14 @@ def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str) 
     api = {**environ, "BUILDSERVER_PORT": str(port)}
     yield _place(folder, "api", 0, commands.API, api)
     for number in range(ORCHESTRATORS):
-        yield _place(
-            folder, "orchestrator", number, commands.ORCHESTRATOR, {**environ, "BUILDSERVER_ORCHESTRATORS": "1"}
-        )
+        yield _place(folder, "orchestrator", number, commands.orchestrator(f"orchestrator-{number}"), environ)
     for number in range(RUNNERS):
         runner = {**environ, "DATABASE_URL": "", "BUILDSERVER_API_URL": runners_url, "BUILDSERVER_RUNNERS": str(SLOTS)}
-        yield _place(folder, "runner", number, commands.RUNNER, runner)
+        yield _place(folder, "runner", number, commands.runner(f"runner-{number}"), runner)
 
 
 def _place(folder: Path, role: str, number: int, words: Sequence[str], environ: dict[str, str]) -> Place:
     home = folder / f"{role}-{number}"
     home.mkdir()
     named = {"BUILDSERVER_DATA_DIR": str(home), "BUILDSERVER_RUNNER_NAME": f"{role}-{number}"}
-    words = [word.replace("@%h", f"-{number}@%h") for word in words]
     return Place(role, words, {**environ, **named}, home / "log")

@@ -4,6 +4,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_the_supervisor_reads_the_configuration_as_it_is_meant(settings: Setting
         priority, group, command = read[program.name]
         assert (priority, group) == (program.priority, program.group)
         assert shlex.split(command) == [*leash_words(), *shlex.split(program.command)]
+
+
+def test_as_many_orchestrators_as_are_asked_for_have_names_of_their_own(settings: Settings) -> None:
+    programs = server_programs(replace(settings, orchestrators=3), 3001)
+    names = ["orchestrator", "orchestrator-2", "orchestrator-3"]
+    assert [program.name for program in programs][1:4] == names
+    assert [shlex.split(program.command)[-1] for program in programs][1:4] == [f"{name}@%h" for name in names]
 
 
 def test_the_runner_stops_before_the_api_and_redis_stops_last(settings: Settings, directory: DataDirectory) -> None:

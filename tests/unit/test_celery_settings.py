@@ -51,12 +51,7 @@ COMMON = {
 
 ORCHESTRATOR = {
     "task_acks_late": True,
-    "task_soft_time_limit": 20,
-    "task_time_limit": 30,
-    "worker_cancel_long_running_tasks_on_connection_loss": True,
-    "worker_concurrency": 2,
-    "worker_max_memory_per_child": 307_200,
-    "worker_max_tasks_per_child": 1_000,
+    "worker_pool": "solo",
 }
 
 RUNNER = {
@@ -88,13 +83,3 @@ def configuration(module: str, tmp_path: Path, **settings: str) -> dict[str, Any
 )
 def test_a_role_s_configuration_is_exactly_this(module: str, role: dict[str, Any], tmp_path: Path) -> None:
     assert configuration(module, tmp_path) == {**COMMON, **role}
-
-
-def test_one_orchestrator_is_one_process(tmp_path: Path) -> None:
-    assert configuration("tasks.orchestrator", tmp_path, BUILDSERVER_ORCHESTRATORS="1")["worker_pool"] == "solo"
-
-
-def test_a_task_is_over_before_its_message_is_handed_to_another_worker(tmp_path: Path) -> None:
-    found = configuration("tasks.orchestrator", tmp_path)
-    visibility_timeout = found["broker_transport_options"]["visibility_timeout"]
-    assert found["task_soft_time_limit"] < found["task_time_limit"] <= visibility_timeout / 2

@@ -55,8 +55,8 @@ def test_programs_are_started_by_the_words_that_up_uses() -> None:
         "api": commands.API,
         "flower": commands.flower("0.0.0.0", 5555),
         "migrate": commands.MIGRATE,
-        "orchestrator": commands.ORCHESTRATOR,
-        "runner": commands.RUNNER,
+        "orchestrator": commands.orchestrator(),
+        "runner": commands.runner(),
     }
 
 
@@ -72,8 +72,8 @@ def test_up_starts_the_same_words_by_its_own_python(settings: Settings) -> None:
         for name, words in {
             "api": commands.API,
             "flower": commands.flower("127.0.0.1", 3001),
-            "orchestrator": commands.ORCHESTRATOR,
-            "runner": commands.RUNNER,
+            "orchestrator": commands.orchestrator(),
+            "runner": commands.runner(),
         }.items()
     }
 
@@ -83,7 +83,7 @@ def test_up_starts_the_same_words_by_its_own_python(settings: Settings) -> None:
 )
 def test_a_command_names_a_module_that_exists(module: str) -> None:
     assert importlib.util.find_spec(module) is not None
-    named = " ".join(word for words in (commands.ORCHESTRATOR, commands.RUNNER, commands.API) for word in words)
+    named = " ".join(word for words in (commands.orchestrator(), commands.runner(), commands.API) for word in words)
     assert module in named + " ".join(commands.flower("", 0))
 
 

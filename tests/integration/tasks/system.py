@@ -55,7 +55,6 @@ class System:
             "REDIS_URL": self.broker.url,
             "BUILDSERVER_PORT": str(self.port),
             "BUILDSERVER_LOG_JSON": "true",
-            "BUILDSERVER_ORCHESTRATORS": "1",
             "BUILDSERVER_SWEEP_INTERVAL_S": NEVER_S,
             "BUILDSERVER_KILL_GRACE_S": "0.2",
             **self.settings,
@@ -74,12 +73,12 @@ class System:
         return program
 
     def orchestrator(self, **settings: str) -> Program:
-        program = self.start(commands.ORCHESTRATOR, **settings)
+        program = self.start(commands.orchestrator(), **settings)
         program.wait_line(" ready.")
         return program
 
     def runner(self, **settings: str) -> Program:
-        program = self.start(commands.RUNNER, **{"DATABASE_URL": "", **settings})
+        program = self.start(commands.runner(), **{"DATABASE_URL": "", **settings})
         program.wait_line(" ready.")
         return program
 

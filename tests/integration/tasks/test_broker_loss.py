@@ -100,7 +100,7 @@ def test_a_worker_looks_for_its_broker_every_few_seconds_however_long_that_is_aw
 
 def test_an_orchestrator_that_could_not_acknowledge_a_message_takes_the_next(system: System) -> None:
     """It takes one at a time, and that one is not held for ever."""
-    orchestrator = swept(system, "1")
+    orchestrator = swept(system)
     build = system.build()
     with locked(system, build):
         system.celery.send_task("builds.plan", (build,))

@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from config.commands import ORCHESTRATOR
 from tests.integration.tasks.system import System
 from tests.support.program import Program
 from tests.support.wait import eventually
@@ -102,10 +101,7 @@ def lives_on(system: System, worker: Program, audit_entries: int) -> None:
 
 @pytest.fixture
 def orchestrator(system: System) -> Program:
-    """One whose processes are children, as in production: a bad message must end neither."""
-    worker = system.start(ORCHESTRATOR, BUILDSERVER_ORCHESTRATORS="2")
-    worker.wait_line(" ready.")
-    return worker
+    return system.orchestrator()
 
 
 def test_entries_that_are_no_messages_are_dropped_one_by_one(system: System, orchestrator: Program) -> None:
@@ -130,7 +126,7 @@ def has_told(worker: Program, number: int) -> bool:
 def test_messages_that_are_no_calls_are_dropped_one_by_one_and_acknowledged(
     system: System, orchestrator: Program
 ) -> None:
-    """Each is told of before the next one comes, and in one line; three times, as one may cost a process each time."""
+    """Each is told of before the next one comes, and in one line; three times, as one may cost something each time."""
     before = system.audit_entries()
     for number, (name, entry) in enumerate([*MESSAGES.items()] * 3, start=1):
         system.push("orchestrate", entry)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from config.commands import ORCHESTRATOR
+from config import commands
 from tests.integration.tasks.system import System
 from tests.integration.tasks.test_deaths import locked
 from tests.support.program import Program
@@ -55,7 +55,7 @@ def is_planning(orchestrator: Program, build: str) -> bool:
 
 def test_two_orchestrators_that_plan_a_build_at_once_hand_out_each_step_once(system: System) -> None:
     """Both are held up in the middle, and then go on together."""
-    both = [system.start(ORCHESTRATOR, BUILDSERVER_LOG_LEVEL="DEBUG") for _ in range(2)]
+    both = [system.start(commands.orchestrator(), BUILDSERVER_LOG_LEVEL="DEBUG") for _ in range(2)]
     for each in both:
         each.wait_line(" ready.")
     eventually(lambda: sum(len(each.lines("swept")) for each in both) == 2)

@@ -85,7 +85,7 @@ def test_no_password_is_in_any_line_answer_or_page(system: System) -> None:
     eventually(lambda: system.statuses(build) == ["SUCCESS", "SUCCESS"], describe=lambda: programs[2].text)
     bodies = [shown(f"{url}{page}") for page in PAGES]
     wrong = system.settings["REDIS_URL"].replace(f":{CANARY}", f"{CANARY}:wrong")
-    refused = system.start(commands.ORCHESTRATOR, REDIS_URL=wrong)
+    refused = system.start(commands.orchestrator(), REDIS_URL=wrong)
     eventually(lambda: "Cannot connect to redis" in refused.text, describe=lambda: refused.text)
     api = f"http://127.0.0.1:{system.port}"
     system.broker.stop()

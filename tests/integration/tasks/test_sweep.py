@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
@@ -93,14 +92,13 @@ def test_lost_runners_are_seen_to_before_any_build_is_planned(system: System) ->
     assert events.index("attempt overdue") < events.index("the sweep cannot settle this; it will try again")
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-def test_lost_runners_are_not_kept_waiting_by_a_backlog(system: System, processes: str) -> None:
-    """The one sweep is asked for after the backlog; what the orchestrators did before it, their log tells."""
+def test_lost_runners_are_not_kept_waiting_by_a_backlog(system: System) -> None:
+    """The one sweep is asked for after the backlog; what the orchestrator did before it, its log tells."""
     step = claimed_and_lost(system)
     big = [system.build(*({"name": f"step-{number}"} for number in range(50))) for _ in range(5)]
     for task, build in zip(["builds.plan", "builds.dispatch"] * 250, big * 100, strict=True):
         system.celery.send_task(task, (build,))
-    orchestrator = system.orchestrator(BUILDSERVER_ORCHESTRATORS=processes, BUILDSERVER_LOG_LEVEL="DEBUG")
+    orchestrator = system.orchestrator(BUILDSERVER_LOG_LEVEL="DEBUG")
     orchestrator.wait_line("attempt overdue")
     events = [line["event"] for line in orchestrator.lines()]
     assert events[: events.index("attempt overdue")].count("build planned") < 200
@@ -123,7 +121,7 @@ def turns(orchestrator: Program) -> list[str]:
 
 
 def test_between_the_many_steps_of_one_build_others_get_their_turn(system: System) -> None:
-    swept(system, "1")
+    swept(system)
     big = system.build(*({"name": f"step-{number}"} for number in range(501)))
     small = system.build()
     with locked(system, big):
