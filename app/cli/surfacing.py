@@ -22,14 +22,14 @@ from app.cli.system import System
 from app.cli.wording import one_line
 
 POLL_S = 1.0
-PROGRAMS = ("api", "orchestrator", "runner", "flower", "redis")
 LEVEL_STYLES = {"warning": "yellow", "error": "red", "critical": "bold red"}
 
 
 def watch_until_stopped(system: System, out: Console) -> None:
     """Surface what happens until Ctrl-C or SIGTERM. Raises StartupFailed if the supervisor itself ends."""
     logs = system.plan.directory.logs
-    tails = {name: LogTail(logs / f"{name}.log") for name in (*PROGRAMS, "supervisord")}
+    names = [*(program.name for program in system.programs()), "supervisord"]
+    tails = {name: LogTail(logs / f"{name}.log") for name in names}
     feed = BuildFeed(ApiClient(system.plan.url))
     try:
         while system.alive():

@@ -109,7 +109,7 @@ class System:
     def start(self) -> None:
         """Start the supervisor in a session of its own, so that a terminal's Ctrl-C reaches `up` alone."""
         config = self.plan.directory.run / "supervisord.conf"
-        config.write_text(supervisor_config(self._programs(), self.plan.directory))
+        config.write_text(supervisor_config(self.programs(), self.plan.directory))
         self._supervisor = subprocess.Popen(
             [*leash_words(), sys.executable, "-m", "app.cli.supervisor", "-n", "-c", str(config)],
             cwd=self.plan.directory.run,
@@ -140,7 +140,8 @@ class System:
             self._supervisor.send_signal(signal.SIGKILL)
             self._supervisor.wait()
 
-    def _programs(self) -> list[Program]:
+    def programs(self) -> list[Program]:
+        """What the supervisor keeps running, each with a log of its name."""
         programs = server_programs(self.plan.settings, self.plan.flower_port)
         if self.plan.redis_socket is not None:
             programs.insert(0, redis_program(self.plan.directory, self.plan.redis_socket))

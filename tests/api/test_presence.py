@@ -1,6 +1,7 @@
 """While the database is away heartbeats are answered all the same, so that no runner ends a step for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,11 @@ class Outage:
 
     client: Client
     step: str
-    begin: Callable[[], None]
-    end: Callable[[], None]
+    server: postgresql.PostgresServer
+    way: str
+
+    def away(self) -> AbstractContextManager[None]:
+        return self.server.away(self.way)
 
     def heartbeat(self, attempt: int = 1) -> Answer:
         return self.client.post(f"/api/runner/{self.step}/heartbeat", {"runner": "r", "attempt": attempt})
@@ -41,14 +45,13 @@ def _is_noted(session: Session) -> bool:
 @pytest.fixture(params=["stopped", "frozen"])
 def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
     server = postgresql.PostgresServer(postgresql.find_programs())
-    ways = {"stopped": (server.halt, server.resume), "frozen": (server.freeze, server.thaw)}
     try:
         with server.database() as url, served(url, tmp_path, **SETTINGS) as client:
             step = make_world(client).steps["a"]
             client.post(f"/api/runner/{step}/claim", {"runner": "r", "heartbeats": True})
             client.presence.start()
             eventually(lambda: client.database.read(_is_noted))
-            yield Outage(client, step, *ways[request.param])
+            yield Outage(client, step, server, request.param)
     finally:
         server.stop()
 
@@ -56,27 +59,21 @@ def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
 def test_heartbeats_are_answered_while_the_database_is_away_and_judged_when_it_is_back(outage: Outage) -> None:
     assert outage.heartbeat(2).status == 409
     assert not outage.leases_stand()
-    outage.begin()
-    try:
+    with outage.away():
         eventually(outage.leases_stand)
         for attempt in (1, 2):
             answer = outage.heartbeat(attempt)
             assert (answer.status, answer.body) == (200, {"cancel": False, "leaseSeconds": LEASE_S})
-    finally:
-        outage.end()
     eventually(lambda: not outage.leases_stand())
     assert outage.heartbeat(1).status == 200
     assert outage.heartbeat(2).status == 409
 
 
 def test_what_is_wrong_with_a_heartbeat_is_said_without_the_database(outage: Outage) -> None:
-    outage.begin()
-    try:
+    with outage.away():
         eventually(outage.leases_stand)
         assert outage.heartbeat(0).status == 400
-    finally:
-        outage.end()
-        eventually(lambda: not outage.leases_stand())
+    eventually(lambda: not outage.leases_stand())
 
 
 def test_an_api_that_never_reached_its_database_answers_for_nobody(client: Client) -> None:

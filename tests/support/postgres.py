@@ -22,6 +22,8 @@ from tests.support.wait import eventually
 
 SUPERUSER = "postgres"
 TEMPLATE = "migrated"
+CONNECT_S = 10
+"""A server that a test has left frozen must not hold up whoever tidies up after it."""
 STOP = signal.SIGINT  # PostgreSQL's "fast": open connections are closed
 OPTIONS = {
     "listen_addresses": "",
@@ -70,8 +72,19 @@ class PostgresServer:
         return f"postgresql://{SUPERUSER}@/{name}?host={self._folder}"
 
     def stop(self) -> None:
+        """For good, with all it kept."""
         server_process.stop(self._process, STOP)
         shutil.rmtree(self._folder)
+
+    @contextmanager
+    def away(self, way: str) -> Iterator[None]:
+        """Within the block it is not there ("stopped"), or there and silent ("frozen"); after it, it is back."""
+        begin, end = {"stopped": (self.halt, self.resume), "frozen": (self.freeze, self.thaw)}[way]
+        begin()
+        try:
+            yield
+        finally:
+            end()
 
     def halt(self) -> None:
         """Not there any more, until it is resumed with everything it had."""
@@ -117,7 +130,7 @@ class PostgresServer:
         return True
 
     def _execute(self, statement: str) -> None:
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=CONNECT_S) as connection:
             connection.execute(statement.encode())
 
 

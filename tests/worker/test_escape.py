@@ -17,7 +17,7 @@ def is_gone(noted: Path) -> bool:
     """A zombie, which whoever runs this test has not waited for yet, is gone too."""
     try:
         return Path(f"/proc/{noted.read_text().strip()}/stat").read_text().split()[2] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 

@@ -83,13 +83,8 @@ def on_postgresql(postgres_server: PostgresServer, broker: RedisServer, tmp_path
 def test_a_step_runs_on_while_the_database_is_away(
     on_postgresql: Scene, postgres_server: PostgresServer, way: str
 ) -> None:
-    begin, end = {
-        "stopped": (postgres_server.halt, postgres_server.resume),
-        "frozen": (postgres_server.freeze, postgres_server.thaw),
-    }[way]
-    begin()
-    on_postgresql.spend_leases()
-    end()
+    with postgres_server.away(way):
+        on_postgresql.spend_leases()
     on_postgresql.wait_renewed()
     on_postgresql.end_step()
     on_postgresql.judge()
