@@ -51,22 +51,17 @@ class CompletionSchema(BaseSchema):
     )
 
     @validates_schema
-    def only_the_lost_are_handed_back(self, report: dict[str, Any], **_: object) -> None:
-        """Whoever has a result does not give it back."""
-        if report["handed_back"] and (report.get("status"), report.get("reason")) != ("failed", Reason.LOST):
-            raise ValidationError("Only a failure for the reason `lost` is handed back.", "handedBack")
-
-    @validates_schema
     def refuse_contradiction(self, report: dict[str, Any], **_kwargs: Any) -> None:
         """A success has no reason, and no exit status that a shell calls a failure. A script that ends with 0 may fail
-        all the same: by its time limit, or by an output that it did not leave."""
-        if report["status"] != "success":
-            return
+        all the same: by its time limit, or by an output that it did not leave. Whoever has a result does not give it
+        back."""
         wrong = {}
-        if report.get("exit_code"):
+        if report["status"] == "success" and report.get("exit_code"):
             wrong["exitCode"] = ["must be 0, or left out, where the status is success"]
-        if "reason" in report:
+        if report["status"] == "success" and "reason" in report:
             wrong["reason"] = ["must be left out where the status is success"]
+        if report["handed_back"] and report.get("reason") != Reason.LOST:
+            wrong["handedBack"] = ["must be false, or left out, where the reason is not lost"]
         if wrong:
             raise ValidationError(wrong)
 
