@@ -208,3 +208,21 @@ def test_two_runners_on_one_work_folder_do_not_disturb_each_other(
     assert not running.outcome.done()
     first.stop()
     assert running.outcome.result(timeout=15) == HANDED_BACK
+
+
+def test_no_fence_ends_what_is_left_of_an_attempt_whose_step_has_ended(
+    server: Server, runner: Runner, proxy: Proxy, tmp_path: Path
+) -> None:
+    """The server is away for longer than the lease; the rest of the log waits for it all the same."""
+    step = server.new_step(f"echo begun; until [ -e '{tmp_path}/end' ]; do sleep 0.05; done; echo last words")
+    with ThreadPoolExecutor(1) as slot:
+        running = slot.submit(runner.run, step)
+        eventually(lambda: server.log(step) == b"begun\n")
+        proxy.refuse()
+        (tmp_path / "end").touch()
+        eventually(lambda: list(tmp_path.glob("work/reports/*.json")))
+        over = clock() + LEASE_S
+        eventually(lambda: clock() > over)
+        proxy.restore()
+        assert running.result(timeout=20) == Outcome(exit_code=0)
+    assert server.log(step) == b"begun\nlast words\n"
