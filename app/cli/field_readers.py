@@ -138,8 +138,16 @@ def map_of_text(check_name: Check) -> Reader:
     return read
 
 
-def fields(what: str, known: Mapping[str, Reader], required: Iterable[str] = ()) -> Reader:
-    """Exactly the known fields, each once; `what` is the thing's name in messages (`a step`)."""
+NO_NAMES: Mapping[str, str] = {}
+
+
+def fields(
+    what: str, known: Mapping[str, Reader], required: Iterable[str] = (), elsewhere: Mapping[str, str] = NO_NAMES
+) -> Reader:
+    """Exactly the known fields, each once; `what` is the thing's name in messages (`a step`).
+
+    `elsewhere` says which field a person means by a name that other build servers give it.
+    """
 
     def read(reading: Reading, node: yaml.Node, path: str) -> dict[str, Any] | None:
         """The known fields that are there and faultless; each other one has become a fault."""
@@ -147,7 +155,7 @@ def fields(what: str, known: Mapping[str, Reader], required: Iterable[str] = ())
         if pairs is None:
             return None
         for name in set(pairs) - set(known):
-            hint = did_you_mean(name, known) or f"; {what} has {', '.join(known)}"
+            hint = _meant(elsewhere.get(name)) or did_you_mean(name, known) or f"; {what} has {', '.join(known)}"
             del pairs[name]
             reading.fault_at(_join(path, name), f"unknown field{hint}")
         for name in set(required) - set(pairs):
@@ -159,8 +167,11 @@ def fields(what: str, known: Mapping[str, Reader], required: Iterable[str] = ())
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return _meant(next(iter(difflib.get_close_matches(word, list(known), n=1)), None))
+
+
+def _meant(word: str | None) -> str:
+    return f"; did you mean {word!r}?" if word else ""
 
 
 def _pairs(reading: Reading, node: yaml.Node, path: str) -> dict[str, yaml.Node] | None:

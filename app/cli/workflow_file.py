@@ -43,12 +43,25 @@ STEP_FIELDS = {
     "allowFailure": boolean,
     "runIf": one_of(*RunIf),
 }
+NAMES_ELSEWHERE = {
+    **dict.fromkeys(["script", "command", "commands", "cmd"], "run"),
+    **dict.fromkeys(["needs", "requires", "depends_on", "after"], "dependsOn"),
+    **dict.fromkeys(["environment", "variables"], "env"),
+    **dict.fromkeys(["if", "when", "condition"], "runIf"),
+    **dict.fromkeys(["timeout", "timeout_minutes", "timeout-minutes"], "timeoutSeconds"),
+    **dict.fromkeys(["artifacts", "outputs"], "outputPaths"),
+    **dict.fromkeys(["cache", "caches"], "cacheDirs"),
+    **dict.fromkeys(["allow_failure", "continue-on-error", "ignore_failure"], "allowFailure"),
+    **dict.fromkeys(["retry", "max_retries"], "retries"),
+    **dict.fromkeys(["runs-on", "tags", "agents", "labels"], "pool"),
+    "container": "image",
+}
 ALIASES = {"run": "runScript", "image": "imageSlug"}
 WORKFLOW = fields(
     "a workflow",
     {
         "name": text(max_length=NAME_LENGTH, check=_check_trimmed),
-        "steps": list_of(fields("a step", STEP_FIELDS, required=("name",))),
+        "steps": list_of(fields("a step", STEP_FIELDS, required=("name",), elsewhere=NAMES_ELSEWHERE)),
     },
     required=("steps",),
 )

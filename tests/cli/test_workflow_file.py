@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.errors import UsageFault
-from app.cli.workflow_file import DEFAULT_IMAGE, WorkflowFile, read_workflow_file
+from app.cli.workflow_file import DEFAULT_IMAGE, NAMES_ELSEWHERE, STEP_FIELDS, WorkflowFile, read_workflow_file
 from app.cli.yaml_nodes import SIZE_LIMIT_BYTES, FileFaults
 from config.settings import Settings
 
@@ -75,6 +75,8 @@ def test_a_workflow_without_a_name_is_called_after_its_file(path: Path, settings
     ("lines", "fault"),
     [
         ("dependson: []", "flow.yml:4:3: steps[0].dependson: unknown field; did you mean 'dependsOn'?"),
+        ("script: x", "flow.yml:4:3: steps[0].script: unknown field; did you mean 'run'?"),
+        ("needs: []", "flow.yml:4:3: steps[0].needs: unknown field; did you mean 'dependsOn'?"),
         ("timeoutSeconds: 5m", "flow.yml:4:19: steps[0].timeoutSeconds: must be a whole number, not 5m"),
         ("timeoutSeconds: 0", "flow.yml:4:19: steps[0].timeoutSeconds: must be a whole number from 1 to 86400, not 0"),
         ("allowFailure: yes", "flow.yml:4:17: steps[0].allowFailure: must be true or false, not yes"),
@@ -184,3 +186,8 @@ def test_a_file_over_the_size_limit_is_not_parsed(path: Path, settings: Settings
 def test_a_file_that_is_not_there_is_one_line(path: Path, settings: Settings) -> None:
     with pytest.raises(UsageFault, match=r"flow\.yml: No such file or directory"):
         read_workflow_file(path, settings)
+
+
+def test_what_a_name_of_another_build_server_stands_for_is_a_field() -> None:
+    assert set(NAMES_ELSEWHERE.values()) <= STEP_FIELDS.keys()
+    assert not NAMES_ELSEWHERE.keys() & STEP_FIELDS.keys()
