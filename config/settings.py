@@ -64,7 +64,7 @@ class Settings:
 
     lease_s: Annotated[float, Variable("BUILDSERVER_LEASE_S", "30", DURATION)]
     heartbeat_s: Annotated[float, Variable("BUILDSERVER_HEARTBEAT_S", "7", DURATION)]
-    claim_deadline_s: Annotated[float, Variable("BUILDSERVER_CLAIM_DEADLINE_S", "20", DURATION)]
+    claim_deadline_s: Annotated[float, Variable("BUILDSERVER_CLAIM_DEADLINE_S", "8", DURATION)]
     sweep_interval_s: Annotated[float, Variable("BUILDSERVER_SWEEP_INTERVAL_S", "5", DURATION)]
     step_timeout_s: Annotated[int, Variable("BUILDSERVER_STEP_TIMEOUT_S", "3600", whole(1, DAY_S))]
     kill_grace_s: Annotated[float, Variable("BUILDSERVER_KILL_GRACE_S", "10", seconds(0, MAX_KILL_GRACE_S))]

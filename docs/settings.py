@@ -29,7 +29,7 @@ PURPOSES = {
     "work_dir": "Where a runner makes the workspaces of its steps; each is removed when its step ends.",
     "lease_s": "For how long an attempt is its runner's without a sign of life; then the step is tried again.",
     "heartbeat_s": "How often a runner gives a sign of life, in seconds; less than the lease.",
-    "claim_deadline_s": "After how many seconds a step that was sent to a runner and not begun is sent once more.",
+    "claim_deadline_s": "After how many seconds a step that no runner has begun is sent again, if its message is lost.",
     "sweep_interval_s": "How often, in seconds, the orchestrator looks for what no message told it.",
     "step_timeout_s": "The time limit, in seconds, of steps that set none themselves.",
     "kill_grace_s": "How many seconds a step has between being asked to end and being killed.",

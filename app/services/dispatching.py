@@ -19,7 +19,7 @@ from app.models.batches import batches
 from app.models.clock import database_now
 
 MAX_BACKOFF = 2
-"""Doublings of the claim deadline: a step whose message is lost is offered again after 20 s, 40 s, and then every 80 s.
+"""Doublings of the claim deadline: a step whose message is lost is offered again after 8 s, 16 s, and then every 32 s.
 The longer waits are for messages that runners take and cannot use; steps that only wait for a runner are not sent again
 at all."""
 SWEEP_LIMIT = 500
