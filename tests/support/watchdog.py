@@ -34,8 +34,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Python waits for every thread before it ends. This timer is not Python's, and goes on meanwhile."""
-    faulthandler.dump_traceback_later(_patience_s(config), exit=True, file=STDERR)
+    """Python waits for every thread before it ends. This timer is not Python's, and goes on meanwhile.
+
+    A process of xdist's waits for all the others, and then is ended by the one that started it.
+    """
+    if not hasattr(config, "workerinput"):
+        faulthandler.dump_traceback_later(_patience_s(config), exit=True, file=STDERR)
 
 
 def _limit_s(item: pytest.Item) -> float:
