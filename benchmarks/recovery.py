@@ -170,15 +170,14 @@ def _until(probe: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def installation(on_postgresql: bool) -> Iterator[System]:
-    """An API and an orchestrator; runners come and go."""
+def installation(on_postgresql: bool) -> Iterator[tuple[System, Program]]:
+    """An API and an orchestrator, which comes with the system; runners come and go."""
     with tempfile.TemporaryDirectory(prefix="recovery-") as name, database(Path(name), on_postgresql) as url:
         broker = RedisServer()
         system = System(url, broker, Path(name), dict(DEFAULTS))
         try:
             system.api()
-            system.orchestrator()
-            yield system
+            yield system, system.orchestrator()
         finally:
             system.close()
             broker.remove()
@@ -205,7 +204,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="how often each fault comes, times one to four")
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
-    with installation(asked.database == "postgresql") as system:
+    with installation(asked.database == "postgresql") as (system, _):
         found = measure(system, asked.rounds)
     if asked.json:
         print(json.dumps({"measured": f"{datetime.now(UTC):%Y-%m-%d}", "database": asked.database, "times": found}))

@@ -131,6 +131,9 @@ class System:
         """What waits in a queue, newest first, message or not."""
         return cast(list[bytes], self.redis.lrange(PREFIX + queue, 0, -1))
 
+    def queue_length(self, queue: str) -> int:
+        return self.redis.llen(PREFIX + queue)
+
     def unacknowledged(self) -> int:
         return self.redis.hlen(f"{PREFIX}unacked")
 
