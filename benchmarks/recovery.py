@@ -18,14 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import urllib3
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.vocabulary import StepStatus
-from app.models import Attempt, StepRun, migrate
-from app.services import completion
+from app.models import Attempt, Project, StepRun, migrate
+from app.services import completion, workflows
 from app.services.completion import Report
-from tests.integration.plant import SUCCESS, TIMES
+from tests.integration.plant import LIMITS, SUCCESS, TIMES
 from tests.integration.tasks.system import System
 from tests.support import postgres as postgresql
 from tests.support.program import Program
@@ -82,6 +83,33 @@ def broker_back(system: System) -> list[float]:
     return [took]
 
 
+def posts_while_redis_is_frozen(system: System) -> list[float]:
+    """How long each of 100 builds takes to be accepted."""
+    body = json.dumps({"workflowId": _workflow(system)}).encode()
+    system.broker.freeze()
+    took = [_timed(lambda: _post(system, body) == 201) for _ in range(100)]
+    system.broker.thaw()
+    return took
+
+
+def _workflow(system: System) -> str:
+    """One without steps: its builds end by themselves."""
+    return system.database.transact(workflows.create, _project(system), "empty", [], LIMITS).id
+
+
+def _post(system: System, body: bytes) -> int:
+    url = f"http://127.0.0.1:{system.port}/api/projects/{_project(system)}/builds"
+    return urllib3.request("POST", url, body=body, headers={"Content-Type": "application/json"}, retries=False).status
+
+
+def _project(system: System) -> str:
+    return system.database.read(_any_project)
+
+
+def _any_project(session: Session) -> str:
+    return session.scalars(select(Project.id).limit(1)).one()
+
+
 @dataclass(frozen=True)
 class Measure:
     """What is timed, at most how many seconds are wanted, how it is done, and how often in one round."""
@@ -97,6 +125,7 @@ MEASURES = (
     Measure("message lost: sent again", 15, lost_message, 4),
     Measure("runner asked to end: step handed back", 2, handed_back, 4),
     Measure("Redis back: first step claimed", 10, broker_back, 2),
+    Measure("Redis frozen: build accepted", 0.1, posts_while_redis_is_frozen, 1),
 )
 
 

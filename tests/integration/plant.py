@@ -18,6 +18,7 @@ from app.services.endings import Outcome
 from app.services.leases import Claim, Claimant, LeaseTimes
 from tests.support.attendance import attend
 
+CLAIM_DEADLINE_S = 8.0
 TIMES = LeaseTimes(lease_s=30, step_timeout_s=3600)
 LIMITS = GraphLimits(max_steps=10_000, max_edges=100_000)
 SUCCESS = Outcome(True, None, 0)
@@ -69,17 +70,17 @@ class Plant:
     def plan(self, build_id: str) -> None:
         self.database.transact(planning.plan, build_id)
 
-    def dispatch(self, build_id: str, claim_deadline_s: float = 20) -> list[Dispatch]:
+    def dispatch(self, build_id: str, claim_deadline_s: float = CLAIM_DEADLINE_S) -> list[Dispatch]:
         return self.database.transact(dispatching.dispatch_build, build_id, claim_deadline_s)
 
     def dispatch_unsent(self) -> list[Dispatch]:
-        return self.database.transact(dispatching.dispatch_unsent, 20)
+        return self.database.transact(dispatching.dispatch_unsent, CLAIM_DEADLINE_S)
 
     def unclaimed(self) -> dict[str, int]:
         return self.database.read(dispatching.unclaimed)
 
     def dispatch_again(self, lost: int, pool: str = "default") -> list[Dispatch]:
-        return self.database.transact(dispatching.dispatch_again, pool, lost, 20)
+        return self.database.transact(dispatching.dispatch_again, pool, lost, CLAIM_DEADLINE_S)
 
     def take_back(self, dispatches: Sequence[Dispatch]) -> None:
         self.database.transact(dispatching.take_back, dispatches)

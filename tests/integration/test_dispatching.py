@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from tests.integration.plant import Plant, Steps
+from tests.integration.plant import CLAIM_DEADLINE_S, Plant, Steps
 
 THREE: Steps = {"c": [], "a": [], "b": []}
 
 
-def test_a_step_whose_messages_are_lost_is_offered_again_after_20_40_and_then_every_80_seconds(plant: Plant) -> None:
+def test_a_step_whose_messages_are_lost_is_offered_again_after_8_16_and_then_every_32_seconds(plant: Plant) -> None:
     ids = plant.planned({"a": []})
     step_id = ids.steps["a"]
     plant.dispatch(ids.build)
@@ -20,7 +20,7 @@ def test_a_step_whose_messages_are_lost_is_offered_again_after_20_40_and_then_ev
         assert (plant.unclaimed(), plant.dispatch_again(1)) == ({}, [])
         plant.age_step(step_id)
         assert [each.step_id for each in plant.dispatch_again(1)] == [step_id]
-    assert waits == [20, 40, 80, 80, 80]
+    assert waits == [8, 16, 32, 32, 32]
 
 
 def test_steps_are_sent_in_the_order_in_which_they_wait(plant: Plant) -> None:
@@ -87,7 +87,7 @@ def test_a_second_message_that_could_not_be_sent_leaves_the_first_one_sent_and_i
     assert run.dispatched_at is not None
     assert run.redispatch_at is not None
     assert (run.dispatches, plant.dispatch(ids.build)) == (1, [])
-    assert run.redispatch_at < run.dispatched_at + timedelta(seconds=20)
+    assert run.redispatch_at < run.dispatched_at + timedelta(seconds=CLAIM_DEADLINE_S)
     plant.age_step(ids.steps["a"], past_s=2)
     assert plant.dispatch_again(1) == first
 
