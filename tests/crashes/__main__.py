@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from tests.support.redis_server import RedisServer
 
 MEMORY = Path("/dev/shm")
 """A file system without a disk, where there is one: only processes die here, so nothing must outlast the machine."""
+ENOUGH = 10
+"""Points at which it did not recover; a build that is stuck takes its time, and more of them tell nothing new."""
 COMES_BACK = ("soon", "late")
 
 
@@ -33,7 +35,7 @@ def main() -> int:
         rehearsal = Rehearsal(PLANS[asked.plan], folder)
         points = rehearsal.points()
         numbers = asked.point or range(1, len(points) + 1, asked.every)
-        verdicts = [verdict for number in numbers for verdict in _verdicts(rehearsal, number, points[number - 1])]
+        verdicts = _crash(rehearsal, numbers, points)
     print(told(asked.plan, asked.database, verdicts, time.monotonic() - began))
     if asked.json:
         asked.json.write_text(json.dumps([vars(verdict) for verdict in verdicts], indent=1))
@@ -41,15 +43,29 @@ def main() -> int:
 
 
 def told(plan: str, database: str, verdicts: Sequence[Verdict], took_s: float) -> str:
-    """The verdicts as people read them: how many points of each role and kind, and what went wrong."""
+    """The verdicts as people read them: how many points of each role and kind."""
     recovered = Counter(_kind(verdict.point) for verdict in verdicts if not verdict.wrong)
     kinds = Counter(_kind(verdict.point) for verdict in verdicts)
     lines = [
         f"{plan} build, {database}: {len(verdicts):,} crashes, {recovered.total():,} recovered, {took_s:.0f} s",
         *(f"  {kind:32} {number:6,} {recovered[kind]:6,} recovered" for kind, number in sorted(kinds.items())),
-        *(f"  BROKEN at {verdict.point}: {'; '.join(verdict.wrong)}" for verdict in verdicts if verdict.wrong),
     ]
     return "\n".join(lines)
+
+
+def _crash(rehearsal: Rehearsal, numbers: Iterable[int], points: Sequence[str]) -> list[Verdict]:
+    """Crash at each of the points, or until it is clear that something is wrong."""
+    verdicts: list[Verdict] = []
+    wrong = 0
+    for number in numbers:
+        for verdict in _verdicts(rehearsal, number, points[number - 1]):
+            verdicts.append(verdict)
+            if verdict.wrong:
+                print(f"BROKEN at {verdict.point}: {'; '.join(verdict.wrong)}", flush=True)
+                wrong += 1
+        if wrong >= ENOUGH:
+            break
+    return verdicts
 
 
 def _verdicts(rehearsal: Rehearsal, number: int, point: str) -> Iterator[Verdict]:

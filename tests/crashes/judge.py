@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.vocabulary import Reason, StepStatus
-from app.models import Attempt, Build, LogChunk, StepRun
+from app.models import Attempt, Build, StepRun
 from tests.crashes.plan import Plan
 from tests.crashes.player import printed
 from tests.crashes.roles import Broker
@@ -27,7 +27,7 @@ def at_end(session: Session, broker: Broker, build_id: str, key: str, plan: Plan
     rows = rows_of(session, build_id)
     ids = session.scalars(select(Build.id).where(Build.idempotency_key == key)).all()
     wrong = [] if ids == [build_id] else [f"the key stands for builds {ids}"]
-    logs = [fault for attempts in rows.attempts.values() for each in attempts for fault in _log(session, each)]
+    logs = [fault for attempts in rows.attempts.values() for each in attempts for fault in _log(each, rows.log(each))]
     return [*wrong, *_ends(rows, plan, lost), *broken(rows), *miscounted(session), *logs, *_left(broker)]
 
 
@@ -44,10 +44,8 @@ def _ends(rows: Rows, plan: Plan, lost: int) -> Iterator[str]:
         yield f"{more} attempts more or less than there should be"
 
 
-def _log(session: Session, attempt: Attempt) -> Iterator[str]:
+def _log(attempt: Attempt, content: bytes) -> Iterator[str]:
     """What was printed is there once; of a lost attempt there may be nothing."""
-    of_attempt = (LogChunk.step_run_id == attempt.step_run_id, LogChunk.attempt == attempt.number)
-    content = b"".join(session.scalars(select(LogChunk.content).where(*of_attempt).order_by(LogChunk.start)))
     allowed = {printed(attempt.number), b""} if attempt.reason is Reason.LOST else {printed(attempt.number)}
     if content not in allowed:
         yield f"attempt {attempt.number} printed {content!r}"

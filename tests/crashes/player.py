@@ -16,7 +16,7 @@ from tests.crashes.roles import Api, Broker, Mailbox, Orchestrator
 from tests.support.attendance import LONG_AGO, attend
 
 RUN = pool_queue("default")
-PATIENCE = 25
+PATIENCE = 10
 """How often time may pass until the build must have ended. Without a crash it does so three times."""
 RUNNER = "runner"
 STAGES = ("claim", "script", "heartbeat", "log", "complete")

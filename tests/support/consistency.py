@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.domain.audit import AuditAction
 from app.domain.engine import Settlement
 from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, RunIf, StepStatus
-from app.models import Attempt, AuditCount, AuditEntry, Build, StepEdge, StepRun
+from app.models import Attempt, AuditCount, AuditEntry, Build, LogChunk, StepEdge, StepRun
 
 ENDED = (StepStatus.SUCCESS, StepStatus.FAILED)
 WITHOUT_RUNNING = (StepStatus.PENDING, StepStatus.SKIPPED)
@@ -29,6 +29,12 @@ class Rows:
     needs: Mapping[str, Sequence[str]]
     attempts: Mapping[str, Sequence[Attempt]]
     audited: Counter[tuple[str | None, AuditAction]]
+    chunks: Sequence[LogChunk]
+
+    def log(self, attempt: Attempt) -> bytes:
+        """What the attempt printed."""
+        of_attempt = (attempt.step_run_id, attempt.number)
+        return b"".join(each.content for each in self.chunks if (each.step_run_id, each.attempt) == of_attempt)
 
 
 def rows_of(session: Session, build_id: str) -> Rows:
@@ -44,7 +50,8 @@ def rows_of(session: Session, build_id: str) -> Rows:
     of_steps = select(Attempt).where(Attempt.step_run_id.in_(of_build)).order_by(Attempt.number)
     for attempt in session.scalars(of_steps):
         attempts[attempt.step_run_id].append(attempt)
-    return Rows(build, runs, needs, attempts, _audited(session, build_id))
+    chunks = session.scalars(select(LogChunk).where(LogChunk.step_run_id.in_(of_build)).order_by(LogChunk.start)).all()
+    return Rows(build, runs, needs, attempts, _audited(session, build_id), chunks)
 
 
 def broken(rows: Rows) -> list[str]:
