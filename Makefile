@@ -10,7 +10,7 @@ SUITABLE := import ensurepip, ssl, sqlite3, venv; $(RECENT)
 USABLE := $(if $(wildcard $(BIN)/python),,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up install tools test chaos model check lint format lock clean remake
+.PHONY: help demo up install tools test chaos model crashes check lint format lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ chaos: tools  ## a storm of faults over real programs (SEED=7 BUILDS=20 SECONDS=
 
 model: tools  ## every order of events of small builds, on the code that decides
 	@$(BIN)/python -m tests.model
+
+crashes: tools  ## a crash before and after every statement, commit and broker call of a build, on both databases
+	@$(BIN)/python -m tests.crashes --database sqlite $(ARGS)
+	@$(BIN)/python -m tests.crashes --database postgresql $(ARGS)
 
 check: lint test  ## lint, format, types, imports, compose file, tests: what CI runs
 
