@@ -12,6 +12,7 @@ from typing import Protocol
 
 from app.models import migrate
 from config import commands
+from tests.chaos.logs import LIMIT_BYTES
 from tests.support import postgres as postgresql
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
@@ -23,6 +24,8 @@ LOOK_EVERY_S = 0.1
 ORCHESTRATORS = 2
 RUNNERS = 3
 SLOTS = 2
+QUEUES = ("buildserver:orchestrate", "buildserver:run.default")
+"""What the faults of messages strike, by their keys in Redis."""
 TIMES = {
     "BUILDSERVER_LEASE_S": "6",
     "BUILDSERVER_HEARTBEAT_S": "1",
@@ -32,6 +35,7 @@ TIMES = {
     "BUILDSERVER_STOP_GRACE_S": "3",
 }
 """A fifth of the defaults: a storm of a minute then is one of five."""
+LIMITS = {"BUILDSERVER_LOG_LIMIT_BYTES": str(LIMIT_BYTES), "BUILDSERVER_LOG_JSON": "true"}
 
 
 class Broker(Protocol):
@@ -50,6 +54,7 @@ class Broker(Protocol):
 class Place:
     """Where one program runs, whatever happens to it: its words, its variables, and how often it was started."""
 
+    name: str
     role: str
     words: Sequence[str]
     environ: dict[str, str]
@@ -85,13 +90,14 @@ class Place:
 
 @dataclass
 class Installation:
-    """The programs, and what stands between them. Nothing runs before `kept`."""
+    """The programs, and what stands between them. Nothing runs before `kept`. Without an API there is no proxy."""
 
     folder: Path
     broker: Broker
-    proxy: Proxy
-    api_url: str
     places: list[Place]
+    queues: Sequence[str] = QUEUES
+    api_url: str = ""
+    proxy: Proxy | None = None
     database: PostgresServer | None = None
     _over: threading.Event = field(default_factory=threading.Event)
     _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
@@ -140,24 +146,27 @@ def installed(folder: Path, on_postgresql: bool) -> Iterator[Installation]:
         port = free_port()
         proxy = Proxy("127.0.0.1", port)
         stack.callback(proxy.close)
-        environ = {**TIMES, "DATABASE_URL": database_url, "REDIS_URL": broker.url, "BUILDSERVER_LOG_JSON": "true"}
+        environ = {**TIMES, **LIMITS, "DATABASE_URL": database_url, "REDIS_URL": broker.url}
         places = list(_places(folder, environ, port, proxy.url))
-        yield Installation(folder, broker, proxy, f"http://127.0.0.1:{port}", places, server)
+        api_url = f"http://127.0.0.1:{port}"
+        yield Installation(folder, broker, places, api_url=api_url, proxy=proxy, database=server)
 
 
 def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str) -> Iterator[Place]:
     """Runners reach the API through the proxy; each program has a folder of its own, as on machines of their own."""
     api = {**environ, "BUILDSERVER_PORT": str(port)}
-    yield _place(folder, "api", 0, commands.API, api)
+    yield place(folder, "api", 0, commands.API, api)
     for number in range(ORCHESTRATORS):
-        yield _place(folder, "orchestrator", number, commands.orchestrator(f"orchestrator-{number}"), environ)
+        yield place(folder, "orchestrator", number, commands.orchestrator(f"orchestrator-{number}"), environ)
     for number in range(RUNNERS):
         runner = {**environ, "DATABASE_URL": "", "BUILDSERVER_API_URL": runners_url, "BUILDSERVER_RUNNERS": str(SLOTS)}
-        yield _place(folder, "runner", number, commands.runner(f"runner-{number}"), runner)
+        yield place(folder, "runner", number, commands.runner(f"runner-{number}"), runner)
 
 
-def _place(folder: Path, role: str, number: int, words: Sequence[str], environ: dict[str, str]) -> Place:
-    home = folder / f"{role}-{number}"
+def place(folder: Path, role: str, number: int, words: Sequence[str], environ: dict[str, str]) -> Place:
+    """A place with a folder of its own."""
+    name = f"{role}-{number}"
+    home = folder / name
     home.mkdir()
-    named = {"BUILDSERVER_DATA_DIR": str(home), "BUILDSERVER_RUNNER_NAME": f"{role}-{number}"}
-    return Place(role, words, {**environ, **named}, home / "log")
+    named = {"BUILDSERVER_DATA_DIR": str(home), "BUILDSERVER_RUNNER_NAME": name}
+    return Place(name, role, words, {**environ, **named}, home / "log")
