@@ -3,6 +3,7 @@
 It has neither an API nor orchestrators nor a database of its own, so what strikes those is left out, in its favour.
 """
 
+import gc
 import shutil
 import tempfile
 import time
@@ -42,6 +43,7 @@ def run(order: Order) -> tuple[Figures, dict[str, int]]:
         if weather.broken:
             raise weather.broken[0]
         _wait_for_ends(folder / "ledger", planned, order.settling_s)
+        gc.collect()  # what is left of Celery's results unsubscribes as it goes, which Redis has to be there for
     figures = Figures()
     for build, plan in planned.items():
         lives = ledger.lives(ledger.read(folder / "ledger", build))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import control, control_app, plans
+from tests.chaos.figures import Figures
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan, Script, StepPlan
 from tests.chaos.storm import Fault
@@ -40,6 +41,12 @@ def test_the_control_is_struck_only_by_what_strikes_its_workers_and_its_messages
     strikes = [strike for strike in Order(1, 1, 1_000).strikes() if control.means_something(strike)]
     assert {strike.fault for strike in strikes} == control.OF_MESSAGES | control.OF_PROGRAMS
     assert {strike.role for strike in strikes if strike.fault is Fault.KILL} == {"runner"}
+
+
+def test_in_calm_weather_the_control_loses_nothing_and_runs_nothing_twice() -> None:
+    figures, faults = control.run(Order(1, 4, seconds=0))
+    assert faults == {}
+    assert figures == Figures(builds=4, steps=figures.steps)
 
 
 def quick(plan: BuildPlan) -> BuildPlan:
