@@ -43,7 +43,8 @@ def run(order: Order) -> tuple[Figures, dict[str, int]]:
         if weather.broken:
             raise weather.broken[0]
         _wait_for_ends(folder / "ledger", planned, order.settling_s)
-        gc.collect()  # what is left of Celery's results unsubscribes as it goes, which Redis has to be there for
+        control_app.app.set_current()
+        gc.collect()  # the other application's results unsubscribe as they go, which Redis has to be there for
     figures = Figures()
     for build, plan in planned.items():
         lives = ledger.lives(ledger.read(folder / "ledger", build))
