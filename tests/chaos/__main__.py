@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.chaos import control, storming
 from tests.chaos.order import Order
 from tests.chaos.report import told
-from tests.chaos.storming import Verdict
+from tests.chaos.verdict import Verdict
 
 
 def main() -> int:

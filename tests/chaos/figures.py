@@ -11,6 +11,8 @@ from tests.chaos.invariants import OVERLAP_S
 from tests.chaos.ledger import Life
 from tests.chaos.plans import BuildPlan
 
+SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+
 
 @dataclass
 class Figures:
@@ -63,6 +65,12 @@ def percentile(values: Iterable[float], share: float) -> float:
     """The value that so great a share of them does not exceed; 0 where there is none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """The percentiles that a report has."""
+    known = list(values)
+    return {name: percentile(known, share) for name, share in SHARES.items()}
 
 
 def _of_step(lives: list[Life]) -> Figures:

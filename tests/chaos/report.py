@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable
 
-from tests.chaos.figures import MEANING, Figures, percentile
+from tests.chaos.figures import MEANING, Figures, spread
 from tests.chaos.invariants import JUDGED, UNJUDGED
 from tests.chaos.storm import Fault
-from tests.chaos.storming import Verdict
+from tests.chaos.verdict import Verdict
 
-SHARES = {"p50": 0.5, "p99": 0.99, "max": 1.0}
 TOTALLED = (Fault.KILL, Fault.REDIS_RESTART, Fault.DATABASE_RESTART)
 """The faults that a release counts."""
 LABEL_WIDTH = max(map(len, MEANING.values())) + 2
@@ -35,6 +34,8 @@ def _body(verdict: Verdict) -> Iterable[str]:
     yield f"  attempts  {verdict.attempts}, the last build ended {verdict.open_after_s} s after the last fault"
     yield from _of_recoveries(verdict.recoveries_s)
     yield from _of_logs(verdict.logs_with_gap)
+    if verdict.control:
+        yield f"  control   {sum(verdict.control_faults.values())} faults: {counted(verdict.control_faults)}"
     yield from _compared(verdict.ours, verdict.control)
     yield from _of_invariants(verdict.wrong)
 
@@ -44,7 +45,7 @@ def _of_logs(with_gap: int) -> Iterable[str]:
 
 
 def _of_recoveries(recoveries_s: list[float]) -> Iterable[str]:
-    shares = ", ".join(f"{name} {percentile(recoveries_s, share):.1f} s" for name, share in SHARES.items())
+    shares = ", ".join(f"{name} {value:.1f} s" for name, value in spread(recoveries_s).items())
     yield f"  recovery  {len(recoveries_s)} attempts lost by a kill; from there to the next one's claim: {shares}"
 
 

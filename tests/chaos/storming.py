@@ -3,62 +3,18 @@
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
 
 from tests.chaos import figures, history, ledger, plans
 from tests.chaos.client import Client
 from tests.chaos.faults import Striker, Weather
-from tests.chaos.figures import Figures
 from tests.chaos.installation import Installation, installed
 from tests.chaos.invariants import Evidence, judge
 from tests.chaos.logs import has_gap
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan
+from tests.chaos.verdict import Verdict
 from tests.chaos.watch import FINAL, Watch, builds
-
-
-@dataclass
-class Verdict:
-    """How it went. `wrong`: what is broken, by invariant, each sentence with its build's number in the storm."""
-
-    order: Order
-    faults: dict[str, int] = field(default_factory=dict)
-    restarts: dict[str, int] = field(default_factory=dict)
-    attempts: int = 0
-    open_after_s: float = 0.0
-    retried_questions: int = 0
-    recoveries_s: list[float] = field(default_factory=list)
-    logs_with_gap: int = 0
-    wrong: dict[str, list[str]] = field(default_factory=dict)
-    ours: Figures = field(default_factory=Figures)
-    control: Figures | None = None
-    control_faults: dict[str, int] = field(default_factory=dict)
-    files: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def add(self, other: Self) -> None:
-        """Another storm's, as if the two had been one; of how long builds were open, the longest."""
-        for counts, more in ((self.faults, other.faults), (self.restarts, other.restarts)):
-            counts.update({name: counts.get(name, 0) + count for name, count in more.items()})
-        for invariant, wrongs in other.wrong.items():
-            self.wrong.setdefault(invariant, []).extend(f"storm {other.order.seed}: {wrong}" for wrong in wrongs)
-        self.attempts += other.attempts
-        self.open_after_s = max(self.open_after_s, other.open_after_s)
-        self.recoveries_s += other.recoveries_s
-        self.logs_with_gap += other.logs_with_gap
-        self.ours.add(other.ours)
-        if other.control:
-            self.control = self.control or Figures()
-            self.control.add(other.control)
-
-    @classmethod
-    def from_dict(cls, told: dict[str, Any]) -> Self:
-        control = Figures(**told["control"]) if told["control"] else None
-        return cls(**{**told, "order": Order(**told["order"]), "ours": Figures(**told["ours"]), "control": control})
 
 
 def run(order: Order) -> Verdict:

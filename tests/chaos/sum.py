@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.chaos.report import told_sum
-from tests.chaos.storming import Verdict
+from tests.chaos.verdict import Verdict
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from tests.chaos.ledger import Life
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan, StepPlan
 from tests.chaos.report import told, told_sum
-from tests.chaos.storming import Verdict
+from tests.chaos.verdict import Verdict
 
 PLAN = BuildPlan(0, (StepPlan("only", (), 0.1, 0, fails=False),))
 FIRST = Life("only", 1, (1.0,), 2.0, ended=True)
