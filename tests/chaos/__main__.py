@@ -20,7 +20,8 @@ def main() -> int:
     asked = _arguments()
     verdicts: list[Verdict] = []
     for seed in range(asked.seed, asked.seed + asked.storms):
-        order = Order(seed, asked.builds, asked.seconds, asked.database == "postgresql", asked.kills)
+        on_postgresql = asked.database == "postgresql"
+        order = Order(seed, asked.builds, asked.seconds, on_postgresql, asked.kills, asked.runners)
         verdicts.append(_run(order, asked.control))
         print(told(verdicts[-1]), flush=True)
         if asked.json:  # after each, so that many hours are not lost with the last storm
@@ -44,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--kills", type=int, default=1, help="so many times as many SIGKILLs; all else as often as ever"
     )
+    parser.add_argument("--runners", type=int, default=3, help="programs that run steps; more for more kills")
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--no-control", dest="control", action="store_false", help="leave plain Celery out")
     parser.add_argument("--json", type=Path, help="a file for the whole result")

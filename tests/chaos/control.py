@@ -19,7 +19,7 @@ from tasks.celery_app import celery_url
 from tests.chaos import control_app, ledger
 from tests.chaos.faults import Striker, Weather
 from tests.chaos.figures import Figures, count
-from tests.chaos.installation import RUNNERS, Installation, place
+from tests.chaos.installation import Installation, place
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan
 from tests.chaos.storm import Fault, Strike
@@ -34,7 +34,7 @@ def run(order: Order) -> tuple[Figures, dict[str, int]]:
     """What became of the builds, and the faults that struck."""
     folder = Path(tempfile.mkdtemp(prefix="control-"))
     (folder / "ledger").mkdir()
-    with _installed(folder) as installation, installation.kept():
+    with _installed(folder, order.runners) as installation, installation.kept():
         striker = Striker(installation)
         weather = Weather(striker, [strike for strike in order.strikes() if means_something(strike)])
         weather.start()
@@ -59,12 +59,12 @@ def means_something(strike: Strike) -> bool:
 
 
 @contextmanager
-def _installed(folder: Path) -> Iterator[Installation]:
+def _installed(folder: Path, workers: int) -> Iterator[Installation]:
     """As many workers as there are runners, with as many slots."""
     broker = RedisServer()
     environ = {control_app.URL: celery_url(broker.url)}
     words = ("celery", "-A", "tests.chaos.control_app", "worker", "-n")
-    places = [place(folder, "runner", number, (*words, f"{number}@%h"), environ) for number in range(RUNNERS)]
+    places = [place(folder, "runner", number, (*words, f"{number}@%h"), environ) for number in range(workers)]
     try:
         yield Installation(folder, broker, places, queues=("celery",))
     finally:

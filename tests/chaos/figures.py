@@ -1,6 +1,6 @@
 """What a storm did to the steps, counted from the ledger alone and so in the same way for ours and for the control."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import pairwise
@@ -51,14 +51,21 @@ def count(plan: BuildPlan, lives: Iterable[Life], has_ended: bool) -> Figures:
     return found
 
 
-def recoveries(attempts: Iterable[list[Mapping[str, Any]]], kills: list[Kill]) -> list[float]:
-    """Seconds from the kill of a runner to the claim of the next attempt, for every attempt lost by one."""
-    found = []
+@dataclass(frozen=True)
+class Recovery:
+    """Seconds from the kill of a runner until the next attempt could start, and until it did."""
+
+    released_s: float
+    claimed_s: float
+
+
+def recoveries(attempts: Iterable[list[Mapping[str, Any]]], kills: list[Kill]) -> Iterator[Recovery]:
+    """One for every attempt that was lost by a kill and followed by another."""
     for tries in attempts:
         for lost, following in pairwise(tries):
             if lost.get("reason") == "lost" and (at := _killed(lost, kills)):
-                found.append(round(_instant(following["startedAt"]) - at, 2))
-    return found
+                released_s, claimed_s = _instant(lost["finishedAt"]) - at, _instant(following["startedAt"]) - at
+                yield Recovery(round(released_s, 2), round(claimed_s, 2))
 
 
 def percentile(values: Iterable[float], share: float) -> float:

@@ -22,7 +22,6 @@ from tests.support.redis_server import RedisServer
 
 LOOK_EVERY_S = 0.1
 ORCHESTRATORS = 2
-RUNNERS = 3
 SLOTS = 2
 QUEUES = ("buildserver:orchestrate", "buildserver:run.default")
 """What the faults of messages strike, by their keys in Redis."""
@@ -100,6 +99,8 @@ class Installation:
     proxy: Proxy | None = None
     database: PostgresServer | None = None
     _over: threading.Event = field(default_factory=threading.Event)
+    _looking: threading.Lock = field(default_factory=threading.Lock)
+    _retired: set[str] = field(default_factory=set)
     _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def of_role(self, role: str) -> list[Place]:
@@ -123,15 +124,25 @@ class Installation:
                 if place.program:
                     place.program.kill()
 
+    def retire(self, *roles: str) -> None:
+        """End the programs of these roles for good, so that what is read from now on belongs together."""
+        with self._looking:
+            self._retired |= {*roles}
+            for place in self.places:
+                if place.role in roles and place.program:
+                    place.program.kill()
+
     def _keep(self) -> None:
         while not self._over.is_set():
-            for place in self.places:
-                place.ensure()
+            with self._looking:
+                for place in self.places:
+                    if place.role not in self._retired:
+                        place.ensure()
             self._over.wait(LOOK_EVERY_S)
 
 
 @contextmanager
-def installed(folder: Path, on_postgresql: bool) -> Iterator[Installation]:
+def installed(folder: Path, on_postgresql: bool, runners: int) -> Iterator[Installation]:
     """An installation with a migrated database; its programs start once it is kept."""
     with ExitStack() as stack:
         broker = RedisServer()
@@ -147,18 +158,18 @@ def installed(folder: Path, on_postgresql: bool) -> Iterator[Installation]:
         proxy = Proxy("127.0.0.1", port)
         stack.callback(proxy.close)
         environ = {**TIMES, **LIMITS, "DATABASE_URL": database_url, "REDIS_URL": broker.url}
-        places = list(_places(folder, environ, port, proxy.url))
+        places = list(_places(folder, environ, port, proxy.url, runners))
         api_url = f"http://127.0.0.1:{port}"
         yield Installation(folder, broker, places, api_url=api_url, proxy=proxy, database=server)
 
 
-def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str) -> Iterator[Place]:
+def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str, runners: int) -> Iterator[Place]:
     """Runners reach the API through the proxy; each program has a folder of its own, as on machines of their own."""
     api = {**environ, "BUILDSERVER_PORT": str(port)}
     yield place(folder, "api", 0, commands.API, api)
     for number in range(ORCHESTRATORS):
         yield place(folder, "orchestrator", number, commands.orchestrator(f"orchestrator-{number}"), environ)
-    for number in range(RUNNERS):
+    for number in range(runners):
         runner = {**environ, "DATABASE_URL": "", "BUILDSERVER_API_URL": runners_url, "BUILDSERVER_RUNNERS": str(SLOTS)}
         yield place(folder, "runner", number, commands.runner(f"runner-{number}"), runner)
 

@@ -17,13 +17,14 @@ POSTED_BY = 0.8
 
 @dataclass(frozen=True)
 class Order:
-    """`kills`: so many times as many SIGKILLs as usual."""
+    """`kills`: so many times as many SIGKILLs as usual; with more `runners` each has time to start in between."""
 
     seed: int
     builds: int
     seconds: float
     on_postgresql: bool = True
     kills: int = 1
+    runners: int = 3
     settling_s: float = SETTLING_S
 
     def strikes(self) -> list[Strike]:

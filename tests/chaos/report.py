@@ -9,6 +9,7 @@ from tests.chaos.verdict import Verdict
 
 TOTALLED = (Fault.KILL, Fault.REDIS_RESTART, Fault.DATABASE_RESTART)
 """The faults that a release counts."""
+SHOWN = 10
 LABEL_WIDTH = max(map(len, MEANING.values())) + 2
 
 
@@ -32,7 +33,7 @@ def _body(verdict: Verdict) -> Iterable[str]:
     yield f"  faults    {sum(verdict.faults.values())}: {counted(verdict.faults)}"
     yield f"  restarts  {counted(verdict.restarts)}"
     yield f"  attempts  {verdict.attempts}, the last build ended {verdict.open_after_s} s after the last fault"
-    yield from _of_recoveries(verdict.recoveries_s)
+    yield from _of_recoveries(verdict)
     yield from _of_logs(verdict.logs_with_gap)
     if verdict.control:
         yield f"  control   {sum(verdict.control_faults.values())} faults: {counted(verdict.control_faults)}"
@@ -44,9 +45,11 @@ def _of_logs(with_gap: int) -> Iterable[str]:
     yield f"  logs      {with_gap} say that their end is missing, as their runner was killed while it was on its way"
 
 
-def _of_recoveries(recoveries_s: list[float]) -> Iterable[str]:
-    shares = ", ".join(f"{name} {value:.1f} s" for name, value in spread(recoveries_s).items())
-    yield f"  recovery  {len(recoveries_s)} attempts lost by a kill; from there to the next one's claim: {shares}"
+def _of_recoveries(verdict: Verdict) -> Iterable[str]:
+    yield f"  recovery  {len(verdict.claimed_s)} attempts lost by the kill of their runner; from there"
+    for what, values in (("could start", verdict.released_s), ("was claimed", verdict.claimed_s)):
+        shares = ", ".join(f"{name} {value:.1f} s" for name, value in spread(values).items())
+        yield f"            until the next one {what}: {shares}"
 
 
 def _compared(ours: Figures, control: Figures | None) -> Iterable[str]:
@@ -61,7 +64,9 @@ def _of_invariants(wrong: dict[str, list[str]]) -> Iterable[str]:
     for invariant in JUDGED:
         wrongs = wrong.get(invariant, [])
         yield f"  {'BROKEN' if wrongs else 'holds '}  {invariant}"
-        yield from (f"            {each}" for each in wrongs)
+        yield from (f"            {each}" for each in wrongs[:SHOWN])
+        if len(wrongs) > SHOWN:
+            yield f"            and {len(wrongs) - SHOWN} more, which --json has"
     yield from (f"  not judged: {invariant}, as {why}" for invariant, why in UNJUDGED.items())
 
 

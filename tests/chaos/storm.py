@@ -39,7 +39,8 @@ WEIGHTS = {
     Fault.PARTITION: 3,
 }
 """How often each comes, relative to the others. Kills come most, as they are what plain Celery loses tasks by."""
-PROGRAMS = ("api", "orchestrator", "runner")
+PROGRAMS = ("api", "orchestrator", "orchestrator", "runner", "runner", "runner")
+"""Each place as often as any other: one that starts over and over does nothing that a kill could disturb."""
 LONGEST_S = {
     Fault.STOP: 12.0,
     Fault.REDIS_FREEZE: 6.0,

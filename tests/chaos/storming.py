@@ -22,7 +22,7 @@ def run(order: Order) -> Verdict:
     verdict = Verdict(order)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     (folder / "ledger").mkdir()
-    with installed(folder, order.on_postgresql) as installation, installation.kept():
+    with installed(folder, order.on_postgresql, order.runners) as installation, installation.kept():
         _go_through(order, installation, verdict)
         verdict.restarts = _restarts(installation)
     if verdict.wrong:
@@ -47,6 +47,7 @@ def _go_through(order: Order, installation: Installation, verdict: Verdict) -> N
         raise weather.broken[0]
     verdict.open_after_s = _wait_for_ends(client, project, order.settling_s)
     watch.stop()
+    installation.retire("orchestrator", "runner")
     verdict.faults, verdict.retried_questions = dict(striker.fired), client.retries
     _judge(client, planned, installation.folder / "ledger", watch, striker, verdict)
 
@@ -81,7 +82,7 @@ def _judge(
         told = history.read(client, build, entries)
         lives = ledger.lives(ledger.read(folder, build))
         verdict.attempts += sum(len(attempts) for attempts in told.attempts.values())
-        verdict.recoveries_s += figures.recoveries(told.attempts.values(), striker.kills)
+        verdict.add_recoveries(figures.recoveries(told.attempts.values(), striker.kills))
         verdict.logs_with_gap += sum(has_gap(log) for logs in told.logs.values() for log in logs[-1:])
         verdict.ours.add(figures.count(plan, lives.values(), told.build["status"] in FINAL))
         for invariant, wrongs in judge(Evidence(plan, told, lives, watch.seen.get(build, {}))).items():

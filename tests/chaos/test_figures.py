@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.faults import Kill
-from tests.chaos.figures import Figures, count, percentile, recoveries
+from tests.chaos.figures import Figures, Recovery, count, percentile, recoveries
 from tests.chaos.ledger import Life
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan, StepPlan
@@ -46,8 +46,8 @@ def test_a_recovery_lasts_from_the_kill_of_the_runner_to_the_next_claim() -> Non
     lost = {"runner": "runner-0", "reason": "lost", "startedAt": stamp(0), "finishedAt": stamp(9)}
     again = {"runner": "runner-1", "startedAt": stamp(10)}
     kills = [Kill("runner-0", second(-1)), Kill("runner-1", second(2)), Kill("runner-0", second(4))]
-    assert recoveries([[lost, again]], kills) == [6.0]
-    assert recoveries([[lost]], kills) == recoveries([[lost, again]], kills[:2]) == []
+    assert [*recoveries([[lost, again]], kills)] == [Recovery(5.0, 6.0)]
+    assert [*recoveries([[lost]], kills)] == [*recoveries([[lost, again]], kills[:2])] == []
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
@@ -57,13 +57,13 @@ def test_a_percentile_is_one_of_the_values() -> None:
 
 
 def test_storms_add_up_and_survive_their_files() -> None:
-    one = Verdict(Order(1, 2, 3.0), faults={"SIGKILL of a program": 4}, recoveries_s=[1.0], ours=Figures(steps=5))
+    one = Verdict(Order(1, 2, 3.0), faults={"SIGKILL of a program": 4}, claimed_s=[1.0], ours=Figures(steps=5))
     other = replace(one, order=Order(2, 2, 3.0), control=Figures(steps=5, lost=2), wrong={"every build ends": ["it"]})
     total = Verdict(one.order)
     for verdict in (one, other):
         assert Verdict.from_dict(verdict.to_dict()) == verdict
         total.add(verdict)
-    assert (total.faults, total.recoveries_s, total.ours.steps) == ({"SIGKILL of a program": 8}, [1.0, 1.0], 10)
+    assert (total.faults, total.claimed_s, total.ours.steps) == ({"SIGKILL of a program": 8}, [1.0, 1.0], 10)
     assert total.control == other.control
     assert total.wrong == {"every build ends": ["storm 2: it"]}
 

@@ -9,7 +9,7 @@ from tests.chaos import storming
 from tests.chaos.order import Order
 from tests.chaos.report import told
 
-SEED = 36
+SEED = 69
 """Of the first seeds, the one whose short storm has most of the faults: eleven of thirteen."""
 PATIENCE_S = 120.0
 """For a loaded machine; alone, the builds end within seconds."""

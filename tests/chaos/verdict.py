@@ -1,10 +1,11 @@
 """What came of a storm, or of many: figures that add up, and what is broken."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from tests.chaos.figures import Figures, spread
+from tests.chaos.figures import Figures, Recovery, spread
 from tests.chaos.order import Order
 from tests.chaos.storm import Fault
 
@@ -19,7 +20,8 @@ class Verdict:
     attempts: int = 0
     open_after_s: float = 0.0
     retried_questions: int = 0
-    recoveries_s: list[float] = field(default_factory=list)
+    released_s: list[float] = field(default_factory=list)
+    claimed_s: list[float] = field(default_factory=list)
     logs_with_gap: int = 0
     wrong: dict[str, list[str]] = field(default_factory=dict)
     ours: Figures = field(default_factory=Figures)
@@ -30,7 +32,13 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """For machines, with what can be read off the rest for those that only look."""
         kills = self.faults.get(Fault.KILL.value, 0)
-        return {**asdict(self), "read_off": {"kills": kills, "recovery_s": spread(self.recoveries_s)}}
+        read_off = {"kills": kills, "released_s": spread(self.released_s), "claimed_s": spread(self.claimed_s)}
+        return {**asdict(self), "read_off": read_off}
+
+    def add_recoveries(self, recoveries: Iterable[Recovery]) -> None:
+        for recovery in recoveries:
+            self.released_s.append(recovery.released_s)
+            self.claimed_s.append(recovery.claimed_s)
 
     def add(self, other: Self) -> None:
         """Another storm's, as if the two had been one; of how long builds were open, the longest."""
@@ -40,7 +48,8 @@ class Verdict:
             self.wrong.setdefault(invariant, []).extend(f"storm {other.order.seed}: {wrong}" for wrong in wrongs)
         self.attempts += other.attempts
         self.open_after_s = max(self.open_after_s, other.open_after_s)
-        self.recoveries_s += other.recoveries_s
+        self.released_s += other.released_s
+        self.claimed_s += other.claimed_s
         self.logs_with_gap += other.logs_with_gap
         self.ours.add(other.ours)
         if other.control:
