@@ -35,6 +35,7 @@ def run(order: Order) -> tuple[Figures, dict[str, int]]:
     folder = Path(tempfile.mkdtemp(prefix="control-"))
     (folder / "ledger").mkdir()
     with _installed(folder, order.runners) as installation, installation.kept():
+        installation.wait_until_ready()
         striker = Striker(installation)
         weather = Weather(striker, [strike for strike in order.strikes() if means_something(strike)])
         weather.start()
@@ -63,7 +64,7 @@ def _installed(folder: Path, workers: int) -> Iterator[Installation]:
     """As many workers as there are runners, with as many slots."""
     broker = RedisServer()
     environ = {control_app.URL: celery_url(broker.url)}
-    words = ("celery", "-A", "tests.chaos.control_app", "worker", "-n")
+    words = ("celery", "-A", "tests.chaos.control_app", "worker", "-l", "INFO", "-n")
     places = [place(folder, "runner", number, (*words, f"{number}@%h"), environ) for number in range(workers)]
     try:
         yield Installation(folder, broker, places, queues=("celery",))

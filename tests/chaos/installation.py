@@ -19,8 +19,12 @@ from tests.support.postgres import PostgresServer
 from tests.support.program import Program
 from tests.support.proxy import Proxy
 from tests.support.redis_server import RedisServer
+from tests.support.wait import eventually
 
 LOOK_EVERY_S = 0.1
+STARTED_S = 120.0
+READY = " ready."
+"""Celery's word in a worker's log."""
 ORCHESTRATORS = 2
 SLOTS = 2
 QUEUES = ("buildserver:orchestrate", "buildserver:run.default")
@@ -123,6 +127,11 @@ class Installation:
             for place in self.places:
                 if place.program:
                     place.program.kill()
+
+    def wait_until_ready(self) -> None:
+        """Until every worker takes messages: a storm over programs that only start proves nothing."""
+        workers = [place for place in self.places if "worker" in place.words]
+        eventually(lambda: all(place.log.exists() and READY in place.log.read_text() for place in workers), STARTED_S)
 
     def retire(self, *roles: str) -> None:
         """End the programs of these roles for good, so that what is read from now on belongs together."""

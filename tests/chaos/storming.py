@@ -37,6 +37,7 @@ def _go_through(order: Order, installation: Installation, verdict: Verdict) -> N
     client = Client(installation.api_url)
     project = client.post("/api/projects", {"accountId": "chaos", "name": f"seed {order.seed}"})["id"]
     client.post("/api/docker-images", {"slug": "chaos", "imageUrl": "chaos:1", "public": True})
+    installation.wait_until_ready()
     striker, watch = Striker(installation), Watch(Client(installation.api_url), project)
     weather = Weather(striker, order.strikes())
     watch.start()

@@ -18,5 +18,5 @@ PATIENCE_S = 120.0
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("on_postgresql", [False, True], ids=["sqlite", "postgresql"])
 def test_no_invariant_is_broken_in_a_storm_of_faults(on_postgresql: bool) -> None:
-    verdict = storming.run(Order(SEED, 4, 12.0, on_postgresql, settling_s=PATIENCE_S))
+    verdict = storming.run(Order(SEED, 6, 12.0, on_postgresql, settling_s=PATIENCE_S))
     assert not verdict.wrong, told(verdict)
