@@ -17,9 +17,14 @@ def fault(log: bytes, printed: bytes, is_whole: bool) -> str:
     rest = log[kept:].decode(errors="replace")
     if not OWN_LINES.fullmatch(rest):
         return f"after {kept} right bytes the log goes on with {rest[:40]!r}"
-    if is_whole and kept < min(len(printed), LIMIT_BYTES - ROOM_BYTES) and not has_gap(log):
+    if is_whole and is_short(log, printed) and not has_gap(log):
         return f"printed {len(printed)} bytes, the log has {kept}"
     return ""
+
+
+def is_short(log: bytes, printed: bytes) -> bool:
+    """Whether bytes are missing that are not past the cap."""
+    return _common(log, printed) < min(len(printed), LIMIT_BYTES - ROOM_BYTES)
 
 
 def has_gap(log: bytes) -> bool:

@@ -10,7 +10,6 @@ from tests.chaos.client import Client
 from tests.chaos.faults import Striker, Weather
 from tests.chaos.installation import Installation, installed
 from tests.chaos.invariants import Evidence, judge
-from tests.chaos.logs import has_gap
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan
 from tests.chaos.verdict import Verdict
@@ -84,7 +83,9 @@ def _judge(
         lives = ledger.lives(ledger.read(folder, build))
         verdict.attempts += sum(len(attempts) for attempts in told.attempts.values())
         verdict.add_recoveries(figures.recoveries(told.attempts.values(), striker.kills))
-        verdict.logs_with_gap += sum(has_gap(log) for logs in told.logs.values() for log in logs[-1:])
+        for step in plan.steps:
+            for log in told.logs[step.name][-1:]:
+                verdict.add_log(log, step.printed())
         verdict.ours.add(figures.count(plan, lives.values(), told.build["status"] in FINAL))
         for invariant, wrongs in judge(Evidence(plan, told, lives, watch.seen.get(build, {}))).items():
             verdict.wrong.setdefault(invariant, []).extend(f"build {plan.number}: {wrong}" for wrong in wrongs)
