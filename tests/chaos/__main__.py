@@ -1,6 +1,7 @@
 """`python -m tests.chaos --seed 7 --builds 20` (or `make chaos SEED=7 BUILDS=20`): a storm, and what came of it.
 
-Prints a summary for people and, with `--json FILE`, everything for machines. Ends with 1 where an invariant is broken.
+The same storm then goes over plain Celery (`control.py`), unless that is left out. Prints a summary for people and,
+with `--json FILE`, everything for machines, which `sum.py` adds up. Ends with 1 where an invariant is broken.
 """
 
 import argparse
@@ -8,44 +9,31 @@ import json
 import sys
 from pathlib import Path
 
-from tests.chaos.invariants import JUDGED
-from tests.chaos.storming import Order, Verdict, run
+from tests.chaos import control, storming
+from tests.chaos.order import Order
+from tests.chaos.report import told
+from tests.chaos.verdict import Verdict
 
 
 def main() -> int:
     """One storm per seed, one after the other."""
     asked = _arguments()
-    verdicts = []
+    verdicts: list[Verdict] = []
     for seed in range(asked.seed, asked.seed + asked.storms):
-        order = Order(seed, asked.builds, asked.seconds, asked.database == "postgresql")
-        verdicts.append(run(order))
+        on_postgresql = asked.database == "postgresql"
+        order = Order(seed, asked.builds, asked.seconds, on_postgresql, asked.kills, asked.runners)
+        verdicts.append(_run(order, asked.control))
         print(told(verdicts[-1]), flush=True)
-    if asked.json:
-        asked.json.write_text(json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
+        if asked.json:  # after each, so that many hours are not lost with the last storm
+            asked.json.write_text(json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
     return 1 if any(verdict.wrong for verdict in verdicts) else 0
 
 
-def told(verdict: Verdict) -> str:
-    """The verdict as people read it."""
-    order = verdict.order
-    database = "PostgreSQL" if order.on_postgresql else "SQLite"
-    lines = [
-        f"storm {order.seed}: {order.builds} builds, {verdict.steps} steps, {database}, {order.seconds:g} s of faults",
-        f"  faults    {sum(verdict.faults.values())}: {_counted(verdict.faults)}",
-        f"  restarts  {_counted(verdict.restarts)}",
-        f"  attempts  {verdict.attempts}, the last build ended {verdict.open_after_s} s after the last fault",
-    ]
-    for invariant in JUDGED:
-        wrongs = verdict.wrong.get(invariant, [])
-        lines.append(f"  {'BROKEN' if wrongs else 'holds '}  {invariant}")
-        lines += [f"            {wrong}" for wrong in wrongs]
-    if verdict.files:
-        lines.append(f"  logs and ledger are in {verdict.files}")
-    return "\n".join(lines)
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items(), key=lambda each: -each[1])) or "none"
+def _run(order: Order, with_control: bool) -> Verdict:
+    verdict = storming.run(order)
+    if with_control:
+        verdict.control, verdict.control_faults = control.run(order)
+    return verdict
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,7 +42,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--storms", type=int, default=1, help="how many, with seeds that follow each other")
     parser.add_argument("--builds", type=int, default=20, help="builds in each storm")
     parser.add_argument("--seconds", type=float, default=60, help="how long faults come")
+    parser.add_argument(
+        "--kills", type=int, default=1, help="so many times as many SIGKILLs; all else as often as ever"
+    )
+    parser.add_argument("--runners", type=int, default=3, help="programs that run steps; more for more kills")
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument("--no-control", dest="control", action="store_false", help="leave plain Celery out")
     parser.add_argument("--json", type=Path, help="a file for the whole result")
     return parser.parse_args()
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 import redis
@@ -16,8 +17,6 @@ from tests.chaos.installation import Installation, Place
 from tests.chaos.storm import Fault, Strike
 
 MOST_AT_ONCE = 32
-PREFIX = "buildserver:"
-QUEUES = ("orchestrate", "run.default")
 ANSWER_BYTES = 200
 """Enough for an answer's head, so that the connection breaks in the middle of it."""
 
@@ -29,12 +28,21 @@ class Standing(Protocol):
     def thaw(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Kill:
+    """A SIGKILL: of which place's program, and when, by the clock of the machine."""
+
+    place: str
+    at: float
+
+
 class Striker:
-    """`fired` counts what was really done: a strike may find nothing to hit."""
+    """`fired` counts what was really done: a strike may find nothing to hit. `kills` has each SIGKILL."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self.fired: Counter[str] = Counter()
+        self.kills: list[Kill] = []
         self._server = threading.Lock()
         self._broker = threading.Lock()
 
@@ -62,7 +70,11 @@ class Striker:
         return places[strike.number % len(places)]
 
     def _kill(self, strike: Strike) -> bool:
-        return self._place(strike).send(signal.SIGKILL)
+        place = self._place(strike)
+        if not place.send(signal.SIGKILL):
+            return False
+        self.kills.append(Kill(place.name, time.time()))
+        return True
 
     def _term(self, strike: Strike) -> bool:
         return self._place(strike).send(signal.SIGTERM)
@@ -95,16 +107,16 @@ class Striker:
                 pass
 
     def _drop(self, strike: Strike) -> bool:
-        return self._tell_redis(lambda client: client.delete(_queue(strike)))
+        return self._tell_redis(lambda client: client.delete(self._queue(strike)))
 
     def _double(self, strike: Strike) -> bool:
-        queue = _queue(strike)
+        queue = self._queue(strike)
         return self._tell_redis(lambda client: [client.lpush(queue, entry) for entry in client.lrange(queue, 0, -1)])
 
     def _delay(self, strike: Strike) -> bool:
         """Held back, and given back in another order."""
         held: list[bytes | str] = []
-        queue = _queue(strike)
+        queue = self._queue(strike)
 
         def take(client: redis.Redis) -> bool:
             held.extend(client.lrange(queue, 0, -1))
@@ -118,14 +130,20 @@ class Striker:
 
     def _lose_answers(self, strike: Strike) -> None:
         """Of the next requests of runners: they are carried out, and their answers cut off."""
-        self._installation.proxy.cut_answers_after(ANSWER_BYTES * (strike.number % 5))
-        time.sleep(1)
-        self._installation.proxy.restore()
+        if proxy := self._installation.proxy:
+            proxy.cut_answers_after(ANSWER_BYTES * (strike.number % 5))
+            time.sleep(1)
+            proxy.restore()
 
     def _partition(self, strike: Strike) -> None:
-        self._installation.proxy.drop()
-        time.sleep(strike.lasts_s)
-        self._installation.proxy.restore()
+        if proxy := self._installation.proxy:
+            proxy.drop()
+            time.sleep(strike.lasts_s)
+            proxy.restore()
+
+    def _queue(self, strike: Strike) -> str:
+        queues = self._installation.queues
+        return queues[strike.number % len(queues)]
 
     def _tell_redis(self, act: Callable[[redis.Redis], object]) -> bool:
         """False where it is away, or there was nothing to hit."""
@@ -135,10 +153,6 @@ class Striker:
         ):
             return bool(act(client))
         return False
-
-
-def _queue(strike: Strike) -> str:
-    return PREFIX + QUEUES[strike.number % len(QUEUES)]
 
 
 @contextmanager

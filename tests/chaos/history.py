@@ -7,17 +7,24 @@ from typing import Any
 from tests.chaos.client import Client
 
 PAGE = 1_000
+BUILD = ""
+"""The name under which a build stands beside its steps."""
 
 
 @dataclass(frozen=True)
 class History:
-    """One build. `attempts` and `log_bytes` are by the step run's name, the latter of its last attempt."""
+    """One build. All but the first are by the step run's name: attempts and their logs oldest first, and its moves,
+    those of the build itself under no name."""
 
     build: Mapping[str, Any]
     steps: Mapping[str, Mapping[str, Any]]
     attempts: Mapping[str, list[Mapping[str, Any]]]
-    log_bytes: Mapping[str, int]
+    logs: Mapping[str, list[bytes]]
     moves: Mapping[str, list[Mapping[str, Any]]]
+
+    def statuses(self) -> dict[str, str]:
+        """The build's, under no name, and its steps'."""
+        return {BUILD: self.build["status"], **{name: step["status"] for name, step in self.steps.items()}}
 
 
 def read(client: Client, build: str, audit: list[Mapping[str, Any]]) -> History:
@@ -25,13 +32,23 @@ def read(client: Client, build: str, audit: list[Mapping[str, Any]]) -> History:
     detail = client.get(f"/api/builds/{build}")
     steps = {step["name"]: step for step in detail["steps"]}
     attempts = {name: client.get(f"/api/steps/{step['id']}/attempts") for name, step in steps.items()}
-    sizes = {name: len(client.raw(f"/api/steps/{step['id']}/log")) for name, step in steps.items() if attempts[name]}
-    moves: dict[str, list[Mapping[str, Any]]] = {name: [] for name in steps}
+    logs = {name: _logs(client, steps[name]["id"], tries) for name, tries in attempts.items()}
+    moves: dict[str, list[Mapping[str, Any]]] = {name: [] for name in (BUILD, *steps)}
     for entry in audit:
         details = entry["details"]
-        if details.get("buildId") == build and "step" in details:
-            moves[details["step"]].append(details)
-    return History(detail, steps, attempts, sizes, moves)
+        if details.get("buildId") == build and "before" in details:
+            moves[details.get("step", BUILD)].append(details)
+    return History(detail, steps, attempts, logs, moves)
+
+
+def statuses(client: Client, build: str) -> dict[str, str]:
+    """Those of a build and its steps, as they are now."""
+    detail = client.get(f"/api/builds/{build}")
+    return {BUILD: detail["status"], **{step["name"]: step["status"] for step in detail["steps"]}}
+
+
+def _logs(client: Client, step_id: str, attempts: list[Mapping[str, Any]]) -> list[bytes]:
+    return [client.raw(f"/api/steps/{step_id}/log?attempt={attempt['attempt']}") for attempt in attempts]
 
 
 def audit(client: Client) -> list[Mapping[str, Any]]:

@@ -12,17 +12,23 @@ from typing import Protocol
 
 from app.models import migrate
 from config import commands
+from tests.chaos.logs import LIMIT_BYTES
 from tests.support import postgres as postgresql
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.program import Program
 from tests.support.proxy import Proxy
 from tests.support.redis_server import RedisServer
+from tests.support.wait import eventually
 
 LOOK_EVERY_S = 0.1
+STARTED_S = 120.0
+READY = " ready."
+"""Celery's word in a worker's log."""
 ORCHESTRATORS = 2
-RUNNERS = 3
 SLOTS = 2
+QUEUES = ("buildserver:orchestrate", "buildserver:run.default")
+"""What the faults of messages strike, by their keys in Redis."""
 TIMES = {
     "BUILDSERVER_LEASE_S": "6",
     "BUILDSERVER_HEARTBEAT_S": "1",
@@ -32,6 +38,7 @@ TIMES = {
     "BUILDSERVER_STOP_GRACE_S": "3",
 }
 """A fifth of the defaults: a storm of a minute then is one of five."""
+LIMITS = {"BUILDSERVER_LOG_LIMIT_BYTES": str(LIMIT_BYTES), "BUILDSERVER_LOG_JSON": "true"}
 
 
 class Broker(Protocol):
@@ -50,6 +57,7 @@ class Broker(Protocol):
 class Place:
     """Where one program runs, whatever happens to it: its words, its variables, and how often it was started."""
 
+    name: str
     role: str
     words: Sequence[str]
     environ: dict[str, str]
@@ -85,15 +93,18 @@ class Place:
 
 @dataclass
 class Installation:
-    """The programs, and what stands between them. Nothing runs before `kept`."""
+    """The programs, and what stands between them. Nothing runs before `kept`. Without an API there is no proxy."""
 
     folder: Path
     broker: Broker
-    proxy: Proxy
-    api_url: str
     places: list[Place]
+    queues: Sequence[str] = QUEUES
+    api_url: str = ""
+    proxy: Proxy | None = None
     database: PostgresServer | None = None
     _over: threading.Event = field(default_factory=threading.Event)
+    _looking: threading.Lock = field(default_factory=threading.Lock)
+    _retired: set[str] = field(default_factory=set)
     _starter: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def of_role(self, role: str) -> list[Place]:
@@ -117,15 +128,30 @@ class Installation:
                 if place.program:
                     place.program.kill()
 
+    def wait_until_ready(self) -> None:
+        """Until every worker takes messages: a storm over programs that only start proves nothing."""
+        workers = [place for place in self.places if "worker" in place.words]
+        eventually(lambda: all(place.log.exists() and READY in place.log.read_text() for place in workers), STARTED_S)
+
+    def retire(self, *roles: str) -> None:
+        """End the programs of these roles for good, so that what is read from now on belongs together."""
+        with self._looking:
+            self._retired |= {*roles}
+            for place in self.places:
+                if place.role in roles and place.program:
+                    place.program.kill()
+
     def _keep(self) -> None:
         while not self._over.is_set():
-            for place in self.places:
-                place.ensure()
+            with self._looking:
+                for place in self.places:
+                    if place.role not in self._retired:
+                        place.ensure()
             self._over.wait(LOOK_EVERY_S)
 
 
 @contextmanager
-def installed(folder: Path, on_postgresql: bool) -> Iterator[Installation]:
+def installed(folder: Path, on_postgresql: bool, runners: int) -> Iterator[Installation]:
     """An installation with a migrated database; its programs start once it is kept."""
     with ExitStack() as stack:
         broker = RedisServer()
@@ -140,24 +166,27 @@ def installed(folder: Path, on_postgresql: bool) -> Iterator[Installation]:
         port = free_port()
         proxy = Proxy("127.0.0.1", port)
         stack.callback(proxy.close)
-        environ = {**TIMES, "DATABASE_URL": database_url, "REDIS_URL": broker.url, "BUILDSERVER_LOG_JSON": "true"}
-        places = list(_places(folder, environ, port, proxy.url))
-        yield Installation(folder, broker, proxy, f"http://127.0.0.1:{port}", places, server)
+        environ = {**TIMES, **LIMITS, "DATABASE_URL": database_url, "REDIS_URL": broker.url}
+        places = list(_places(folder, environ, port, proxy.url, runners))
+        api_url = f"http://127.0.0.1:{port}"
+        yield Installation(folder, broker, places, api_url=api_url, proxy=proxy, database=server)
 
 
-def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str) -> Iterator[Place]:
+def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str, runners: int) -> Iterator[Place]:
     """Runners reach the API through the proxy; each program has a folder of its own, as on machines of their own."""
     api = {**environ, "BUILDSERVER_PORT": str(port)}
-    yield _place(folder, "api", 0, commands.API, api)
+    yield place(folder, "api", 0, commands.API, api)
     for number in range(ORCHESTRATORS):
-        yield _place(folder, "orchestrator", number, commands.orchestrator(f"orchestrator-{number}"), environ)
-    for number in range(RUNNERS):
+        yield place(folder, "orchestrator", number, commands.orchestrator(f"orchestrator-{number}"), environ)
+    for number in range(runners):
         runner = {**environ, "DATABASE_URL": "", "BUILDSERVER_API_URL": runners_url, "BUILDSERVER_RUNNERS": str(SLOTS)}
-        yield _place(folder, "runner", number, commands.runner(f"runner-{number}"), runner)
+        yield place(folder, "runner", number, commands.runner(f"runner-{number}"), runner)
 
 
-def _place(folder: Path, role: str, number: int, words: Sequence[str], environ: dict[str, str]) -> Place:
-    home = folder / f"{role}-{number}"
+def place(folder: Path, role: str, number: int, words: Sequence[str], environ: dict[str, str]) -> Place:
+    """A place with a folder of its own."""
+    name = f"{role}-{number}"
+    home = folder / name
     home.mkdir()
-    named = {"BUILDSERVER_DATA_DIR": str(home), "BUILDSERVER_RUNNER_NAME": f"{role}-{number}"}
-    return Place(role, words, {**environ, **named}, home / "log")
+    named = {"BUILDSERVER_DATA_DIR": str(home), "BUILDSERVER_RUNNER_NAME": name}
+    return Place(name, role, words, {**environ, **named}, home / "log")

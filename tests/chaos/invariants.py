@@ -1,14 +1,15 @@
 """The judge: what must be true of every build, by what the steps wrote and by what the server says.
 
-Each invariant is a function that yields what is wrong, as sentences that name the step. `JUDGED` names them all.
+Each invariant is a function that yields what is wrong, as sentences that name the step. `JUDGED` names them all;
+`UNJUDGED` those that wait for something to judge.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 
-from tests.chaos.history import History
+from tests.chaos import logs
+from tests.chaos.history import BUILD, History
 from tests.chaos.ledger import Life
 from tests.chaos.plans import BuildPlan
 
@@ -18,16 +19,18 @@ OVERLAP_S = 1.0
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything known of one build."""
+    """Everything known of one build; `seen`: its statuses and its steps' when it was first seen final."""
 
     plan: BuildPlan
     history: History
     lives: dict[tuple[str, int], Life]
+    seen: Mapping[str, str] = field(default_factory=dict)
 
     def attempts(self, step: str) -> list[Life]:
         return sorted((life for (name, _), life in self.lives.items() if name == step), key=lambda life: life.attempt)
 
 
+FINAL = ("SUCCESS", "FAILED", "SKIPPED")
 Judgement = Callable[[Evidence], Iterator[str]]
 
 
@@ -78,8 +81,26 @@ def judged_rightly(evidence: Evidence) -> Iterator[str]:
         step = evidence.history.steps[name]
         if step["status"] != expected or (expected == "FAILED" and step.get("reason") != "exit"):
             yield f"{name}: {step['status']} ({step.get('reason')}), not {expected}"
-    if evidence.history.build["status"] != evidence.plan.expected_status():
-        yield f"the build is {evidence.history.build['status']}, not {evidence.plan.expected_status()}"
+
+
+def follows_from_steps(evidence: Evidence) -> Iterator[str]:
+    """The build's status is a function of its steps' and of nothing else."""
+    status, *others = evidence.history.statuses().values()
+    made = "SUCCESS" if not {"FAILED", "SKIPPED"} & {*others} else "FAILED"
+    if status in FINAL and (status != made or not {*others} <= {*FINAL}):
+        yield f"the build is {status}, its steps {others}"
+
+
+def final_stays(evidence: Evidence) -> Iterator[str]:
+    """Neither by what was seen during the storm nor by the trail does a final status become another."""
+    now = evidence.history.statuses()
+    for name, status in evidence.seen.items():
+        if now[name] != status:
+            yield f"{name or 'the build'} was {status} and became {now[name]}"
+    for name, moves in evidence.history.moves.items():
+        for move in moves:
+            if move["before"] in FINAL:
+                yield f"{name or 'the build'} moved from {move['before']} to {move['after']}"
 
 
 def really_ran(evidence: Evidence) -> Iterator[str]:
@@ -91,23 +112,24 @@ def really_ran(evidence: Evidence) -> Iterator[str]:
 
 
 def whole_log(evidence: Evidence) -> Iterator[str]:
+    """Every attempt's log is what its script printed; the last one's has all of it, up to the cap."""
     for step in evidence.plan.steps:
-        if evidence.history.steps[step.name]["status"] in ("SUCCESS", "FAILED"):
-            size = evidence.history.log_bytes[step.name]
-            if size < step.printed_bytes or size > step.printed_bytes + 400:
-                yield f"{step.name}: printed {step.printed_bytes} bytes, the log has {size}"
+        for number, log in enumerate(found := evidence.history.logs[step.name], 1):
+            done = evidence.history.steps[step.name]["status"] in ("SUCCESS", "FAILED")
+            if wrong := logs.fault(log, step.printed(), is_whole=done and number == len(found)):
+                yield f"{step.name}: attempt {number}: {wrong}"
 
 
 def one_entry_per_move(evidence: Evidence) -> Iterator[str]:
-    """The trail has each claim, each end and each final move once."""
-    for name, moves in evidence.history.moves.items():
-        counts = Counter((move["before"], move["after"]) for move in moves)
-        attempts = len(evidence.history.attempts[name])
-        claims = counts[("READY", "RUNNING")]
-        ended = sum(n for (before, _), n in counts.items() if before == "RUNNING")
-        finals = sum(n for (_, after), n in counts.items() if after in ("SUCCESS", "FAILED", "SKIPPED"))
-        if (claims, ended, finals) != (attempts, attempts, 1):
-            yield f"{name}: {attempts} attempts, but {claims} claims, {ended} ends, {finals} final moves in the trail"
+    """The entries of each step and of the build are one way from PENDING to where it is now; a claim, an attempt."""
+    for name, status in evidence.history.statuses().items():
+        moves = evidence.history.moves[name]
+        way = [move["before"] for move in moves] + [status]
+        if way[0] != "PENDING" or way[1:] != [move["after"] for move in moves]:
+            yield f"{name or 'the build'}: {status} now, the trail has {[(m['before'], m['after']) for m in moves]}"
+        claims = sum(move["before"] == "READY" for move in moves)
+        if name != BUILD and claims != len(evidence.history.attempts[name]):
+            yield f"{name}: {len(evidence.history.attempts[name])} attempts, but {claims} claims in the trail"
 
 
 JUDGED: dict[str, Judgement] = {
@@ -116,11 +138,14 @@ JUDGED: dict[str, Judgement] = {
     "an attempt starts at most once": starts_once,
     "attempts of a step do not overlap": apart,
     "a step starts after what it depends on": in_order,
-    "a build is what its steps make of it": judged_rightly,
+    "a step ends as its script and what it depends on say": judged_rightly,
+    "a build is what its steps make of it": follows_from_steps,
+    "what is final stays": final_stays,
     "what is called done was done": really_ran,
-    "the log has every byte": whole_log,
+    "the log has every byte up to the cap": whole_log,
     "one audit entry per move": one_entry_per_move,
 }
+UNJUDGED = {"nothing starts after a cancel": "no build can be cancelled yet"}
 
 
 def judge(evidence: Evidence) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """Random builds: graphs, steps that take their time, some that fail, and a script that keeps the ledger."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 MOST_STEPS = 10
@@ -10,6 +10,8 @@ FAILING_SHARE = 0.08
 LONGEST_S = 2.0
 LOSSES_ALLOWED = 10
 """Retries for a lost runner: a storm kills the same step's runner more often than a step is to blame for."""
+COUNTED = 20_000
+"""So far a step that prints counts, one number a line: no two places of what it prints look alike."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,10 @@ class StepPlan:
     seconds: float
     printed_bytes: int
     fails: bool
+
+    def printed(self) -> bytes:
+        """What its script prints, byte for byte."""
+        return "".join(f"{number}\n" for number in range(1, COUNTED + 1)).encode()[: self.printed_bytes]
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,6 @@ class Script:
 
     ledger: str
     step: StepPlan
-    body: list[str] = field(default_factory=list)
 
     def text(self) -> str:
         """The beat in between shows how long the attempt's processes really lived."""
@@ -58,7 +63,7 @@ class Script:
                 f'say() {{ echo "$1 $STEP_NAME $STEP_ATTEMPT $EPOCHREALTIME" >> "{self.ledger}/$BUILD_ID"; }}',
                 "say start",
                 f"for i in $(seq {ticks}); do sleep 0.1; say beat; done",
-                f"head -c {self.step.printed_bytes} /dev/zero | tr '\\0' x",
+                f"head -c {self.step.printed_bytes} <(seq {COUNTED})",  # no pipe, whose first part would fail
                 "say end",
                 "exit 3" if self.step.fails else "exit 0",
             ]

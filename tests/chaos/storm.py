@@ -39,7 +39,8 @@ WEIGHTS = {
     Fault.PARTITION: 3,
 }
 """How often each comes, relative to the others. Kills come most, as they are what plain Celery loses tasks by."""
-PROGRAMS = ("api", "orchestrator", "runner")
+PROGRAMS = ("api", "orchestrator", "orchestrator", "runner", "runner", "runner")
+"""Each place as often as any other: one that starts over and over does nothing that a kill could disturb."""
 LONGEST_S = {
     Fault.STOP: 12.0,
     Fault.REDIS_FREEZE: 6.0,
@@ -63,12 +64,14 @@ class Strike:
     number: int = 0
 
 
-def draw(rng: random.Random, seconds: float, on_postgresql: bool) -> list[Strike]:
-    """Faults for so long, in the order of their times."""
-    weights = {fault: weight for fault, weight in WEIGHTS.items() if on_postgresql or "PostgreSQL" not in fault.value}
+def draw(rng: random.Random, seconds: float, on_postgresql: bool, kills: int = 1) -> list[Strike]:
+    """Faults for so long, in the order of their times. So many times as many kills; the rest as often as ever."""
+    usual = {fault: weight for fault, weight in WEIGHTS.items() if on_postgresql or "PostgreSQL" not in fault.value}
+    weights = {**usual, Fault.KILL: kills * usual[Fault.KILL]}
+    haste = sum(weights.values()) / sum(usual.values())
     strikes: list[Strike] = []
     at_s = 0.0
-    while (at_s := at_s + rng.uniform(*CALM_S)) < seconds:
+    while (at_s := at_s + rng.uniform(*CALM_S) / haste) < seconds:
         (fault,) = rng.choices(list(weights), list(weights.values()))
         lasts_s = round(rng.uniform(0.5, LONGEST_S[fault]), 2) if fault in LONGEST_S else 0.0
         strikes.append(Strike(round(at_s, 2), fault, lasts_s, rng.choice(PROGRAMS), rng.randrange(64)))

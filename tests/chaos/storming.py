@@ -1,51 +1,19 @@
-"""One storm from its seed to its verdict."""
+"""One storm from its order to its verdict."""
 
-import random
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from tests.chaos import history, ledger, plans, storm
+from tests.chaos import figures, history, ledger, plans
 from tests.chaos.client import Client
 from tests.chaos.faults import Striker, Weather
 from tests.chaos.installation import Installation, installed
 from tests.chaos.invariants import Evidence, judge
+from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan
-
-SETTLING_S = 60.0
-"""After the last fault every build has so long to end."""
-FINAL = ("SUCCESS", "FAILED")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is asked for: the same order is the same builds and the same storm."""
-
-    seed: int
-    builds: int
-    seconds: float
-    on_postgresql: bool = True
-
-
-@dataclass
-class Verdict:
-    """How it went. `wrong`: what is broken, by invariant, each sentence with its build's number in the storm."""
-
-    order: Order
-    faults: dict[str, int] = field(default_factory=dict)
-    restarts: dict[str, int] = field(default_factory=dict)
-    steps: int = 0
-    attempts: int = 0
-    open_after_s: float = 0.0
-    retried_questions: int = 0
-    wrong: dict[str, list[str]] = field(default_factory=dict)
-    files: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "order": vars(self.order)}
+from tests.chaos.verdict import Verdict
+from tests.chaos.watch import FINAL, Watch, builds
 
 
 def run(order: Order) -> Verdict:
@@ -53,7 +21,7 @@ def run(order: Order) -> Verdict:
     verdict = Verdict(order)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     (folder / "ledger").mkdir()
-    with installed(folder, order.on_postgresql) as installation, installation.kept():
+    with installed(folder, order.on_postgresql, order.runners) as installation, installation.kept():
         _go_through(order, installation, verdict)
         verdict.restarts = _restarts(installation)
     if verdict.wrong:
@@ -68,25 +36,26 @@ def _go_through(order: Order, installation: Installation, verdict: Verdict) -> N
     client = Client(installation.api_url)
     project = client.post("/api/projects", {"accountId": "chaos", "name": f"seed {order.seed}"})["id"]
     client.post("/api/docker-images", {"slug": "chaos", "imageUrl": "chaos:1", "public": True})
-    striker = Striker(installation)
-    weather = Weather(striker, storm.draw(random.Random(order.seed), order.seconds, order.on_postgresql))
+    installation.wait_until_ready()
+    striker, watch = Striker(installation), Watch(Client(installation.api_url), project)
+    weather = Weather(striker, order.strikes())
+    watch.start()
     weather.start()
     planned = _post(client, project, order, installation.folder / "ledger")
     weather.join()
     if weather.broken:
         raise weather.broken[0]
-    verdict.open_after_s = _wait_for_ends(client, project)
+    verdict.open_after_s = _wait_for_ends(client, project, order.settling_s)
+    watch.stop()
+    installation.retire("orchestrator", "runner")
     verdict.faults, verdict.retried_questions = dict(striker.fired), client.retries
-    _judge(client, planned, installation.folder / "ledger", verdict)
+    _judge(client, planned, installation.folder / "ledger", watch, striker, verdict)
 
 
 def _post(client: Client, project: str, order: Order, folder: Path) -> dict[str, BuildPlan]:
-    """The builds, spread over the storm; each under a key, so that a lost answer does not make two of it."""
+    """The builds, each under a key, so that a lost answer does not make two of it."""
     planned: dict[str, BuildPlan] = {}
-    began = time.monotonic()
-    for plan in plans.draw(random.Random(order.seed + 1), order.builds):
-        due = began + 0.8 * order.seconds * plan.number / order.builds
-        time.sleep(max(0.0, due - time.monotonic()))
+    for plan in order.paced():
         steps = plans.posted(plan, str(folder))
         workflow = client.post(f"/api/projects/{project}/workflows", {"name": f"b{plan.number}", "steps": steps})["id"]
         body = {"workflowId": workflow}
@@ -95,25 +64,30 @@ def _post(client: Client, project: str, order: Order, folder: Path) -> dict[str,
     return planned
 
 
-def _wait_for_ends(client: Client, project: str) -> float:
-    """How long after the storm the last build ended; SETTLING_S where one has not."""
+def _wait_for_ends(client: Client, project: str, patience_s: float) -> float:
+    """How long after the storm the last build ended; all of the patience where one has not."""
     began = time.monotonic()
-    while (waited := time.monotonic() - began) < SETTLING_S:
-        builds = client.get(f"/api/projects/{project}/builds?limit=1000")["builds"]
-        if all(build["status"] in FINAL for build in builds):
+    while (waited := time.monotonic() - began) < patience_s:
+        if all(build["status"] in FINAL for build in builds(client, project)):
             break
         time.sleep(0.2)
     return round(waited, 1)
 
 
-def _judge(client: Client, planned: dict[str, BuildPlan], folder: Path, verdict: Verdict) -> None:
+def _judge(
+    client: Client, planned: dict[str, BuildPlan], folder: Path, watch: Watch, striker: Striker, verdict: Verdict
+) -> None:
     entries = history.audit(client)
     for build, plan in planned.items():
         told = history.read(client, build, entries)
-        evidence = Evidence(plan, told, ledger.lives(ledger.read(folder, build)))
-        verdict.steps += len(told.steps)
+        lives = ledger.lives(ledger.read(folder, build))
         verdict.attempts += sum(len(attempts) for attempts in told.attempts.values())
-        for invariant, wrongs in judge(evidence).items():
+        verdict.add_recoveries(figures.recoveries(told.attempts.values(), striker.kills))
+        for step in plan.steps:
+            for log in told.logs[step.name][-1:]:
+                verdict.add_log(log, step.printed())
+        verdict.ours.add(figures.count(plan, lives.values(), told.build["status"] in FINAL))
+        for invariant, wrongs in judge(Evidence(plan, told, lives, watch.seen.get(build, {}))).items():
             verdict.wrong.setdefault(invariant, []).extend(f"build {plan.number}: {wrong}" for wrong in wrongs)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.chaos import logs
 from tests.chaos.history import History
-from tests.chaos.invariants import Evidence, judge
+from tests.chaos.invariants import JUDGED, Evidence, judge
 from tests.chaos.ledger import Life, Line, lives
 from tests.chaos.plans import BuildPlan, StepPlan
 
@@ -27,8 +28,9 @@ def history(**changes: Any) -> History:
         "build": {"status": "SUCCESS"},
         "steps": steps,
         "attempts": {"first": [{"status": "FAILED"}, {"status": "SUCCESS"}], "second": [{"status": "SUCCESS"}]},
-        "log_bytes": {"first": 10, "second": 0},
+        "logs": {"first": [b"1\n2\n", b"1\n2\n3\n4\n5\n"], "second": [b""]},
         "moves": {
+            "": moves("PENDING", "RUNNING", "SUCCESS"),
             "first": moves("PENDING", "READY", "RUNNING", "READY", "RUNNING", "SUCCESS"),
             "second": moves("PENDING", "READY", "RUNNING", "SUCCESS"),
         },
@@ -41,7 +43,7 @@ LIVES = {
     ("first", 2): Life("first", 2, (3.0,), 3.5, ended=True),
     ("second", 1): Life("second", 1, (4.0,), 4.5, ended=True),
 }
-GOOD = Evidence(PLAN, history(), LIVES)
+GOOD = Evidence(PLAN, history(), LIVES, {"": "SUCCESS", "first": "SUCCESS", "second": "SUCCESS"})
 
 
 def with_life(**changes: Any) -> Evidence:
@@ -49,6 +51,16 @@ def with_life(**changes: Any) -> Evidence:
     return replace(GOOD, lives={**LIVES, ("first", 2): replace(LIVES["first", 2], **changes)})
 
 
+def with_log(*logs: bytes) -> Evidence:
+    """`first`'s attempts printed something else."""
+    return replace(GOOD, history=history(logs={"first": list(logs), "second": [b""]}))
+
+
+def with_moves(**changes: list[dict[str, str]]) -> Evidence:
+    return replace(GOOD, history=history(moves={**GOOD.history.moves, **changes}))
+
+
+LOG, TRAIL = "the log has every byte up to the cap", "one audit entry per move"
 BROKEN: dict[str, tuple[str, Evidence]] = {
     "open": ("every build ends", replace(GOOD, history=history(build={"status": "RUNNING"}))),
     "two successes": (
@@ -63,20 +75,53 @@ BROKEN: dict[str, tuple[str, Evidence]] = {
     "an overlap": ("attempts of a step do not overlap", with_life(starts=(0.4,))),
     "too early": ("a step starts after what it depends on", with_life(last=4.1)),
     "another end": (
-        "a build is what its steps make of it",
+        "a step ends as its script and what it depends on say",
         replace(GOOD, history=history(steps={"first": {"status": "FAILED"}, "second": {"status": "SKIPPED"}})),
     ),
     "another end of the build": (
         "a build is what its steps make of it",
         replace(GOOD, history=history(build={"status": "FAILED"})),
     ),
-    "a success that is a lie": ("what is called done was done", with_life(ended=False)),
-    "a byte lost": ("the log has every byte", replace(GOOD, history=history(log_bytes={"first": 9, "second": 0}))),
-    "a move that nobody wrote down": (
-        "one audit entry per move",
-        replace(GOOD, history=history(moves={"first": moves("RUNNING", "SUCCESS"), "second": []})),
+    "an end of the build before that of a step": (
+        "a build is what its steps make of it",
+        replace(GOOD, history=history(steps={"first": {"status": "SUCCESS"}, "second": {"status": "RUNNING"}})),
     ),
+    "another end than was seen": ("what is final stays", replace(GOOD, seen={"first": "FAILED"})),
+    "a way out of an end": (
+        "what is final stays",
+        with_moves(second=moves("PENDING", "READY", "RUNNING", "SUCCESS", "SUCCESS")),
+    ),
+    "a success that is a lie": ("what is called done was done", with_life(ended=False)),
+    "a byte lost": (LOG, with_log(b"", b"1\n2\n3\n4\n5")),
+    "a byte twice": (LOG, with_log(b"", b"1\n2\n2\n3\n4\n5\n")),
+    "a byte of another step in a log that may be short": (LOG, with_log(b"1\nx", b"1\n2\n3\n4\n5\n")),
+    "a move that nobody wrote down": (TRAIL, with_moves(first=moves("PENDING", "READY", "RUNNING", "SUCCESS"))),
+    "a move that was written down twice": (
+        TRAIL,
+        with_moves(second=moves("PENDING", "READY", "READY", "RUNNING", "SUCCESS")),
+    ),
+    "an end of the build that nobody wrote down": (TRAIL, with_moves(**{"": moves("PENDING", "RUNNING")})),
 }
+
+
+def test_every_invariant_has_a_case_that_breaks_it() -> None:
+    assert {invariant for invariant, _ in BROKEN.values()} == set(JUDGED)
+
+
+@pytest.mark.parametrize("ending", ["", "» the step ended with exit status 3\n", "\n» the log is cut off here\n"])
+def test_lines_of_the_runner_s_own_may_follow_what_a_step_printed(ending: str) -> None:
+    assert judge(with_log(b"1\n2", b"1\n2\n3\n4\n5\n" + ending.encode())) == {}
+
+
+def test_a_log_that_says_itself_that_its_end_is_missing_breaks_nothing() -> None:
+    assert judge(with_log(b"", b"1\n2\n" + f"{logs.GAP}: why\n".encode())) == {}
+
+
+def test_a_log_may_end_at_the_cap_and_not_before() -> None:
+    printed = StepPlan("much", (), 0, 100_000, fails=False).printed()
+    assert len(printed) == 100_000
+    assert not logs.fault(printed[: logs.LIMIT_BYTES - logs.ROOM_BYTES], printed, is_whole=True)
+    assert logs.fault(printed[: logs.LIMIT_BYTES - logs.ROOM_BYTES - 1], printed, is_whole=True)
 
 
 def test_evidence_that_is_in_order_is_found_so() -> None:

@@ -1,0 +1,40 @@
+"""What is asked for: the same order is the same builds and the same storm, for ours and for the control."""
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.chaos import plans, storm
+from tests.chaos.plans import BuildPlan
+from tests.chaos.storm import Strike
+
+SETTLING_S = 60.0
+"""After the last fault every build has so long to end, unless more is allowed."""
+POSTED_BY = 0.8
+"""The last build is posted after this share of the storm, so that it too sees some of it."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """`kills`: so many times as many SIGKILLs as usual; with more `runners` each has time to start in between."""
+
+    seed: int
+    builds: int
+    seconds: float
+    on_postgresql: bool = True
+    kills: int = 1
+    runners: int = 3
+    settling_s: float = SETTLING_S
+
+    def strikes(self) -> list[Strike]:
+        """The storm."""
+        return storm.draw(random.Random(self.seed), self.seconds, self.on_postgresql, self.kills)
+
+    def paced(self) -> Iterator[BuildPlan]:
+        """The builds, each when it is due, counted from the first."""
+        began = time.monotonic()
+        for plan in plans.draw(random.Random(self.seed + 1), self.builds):
+            due = began + POSTED_BY * self.seconds * plan.number / self.builds
+            time.sleep(max(0.0, due - time.monotonic()))
+            yield plan
