@@ -10,7 +10,7 @@ SUITABLE := import ensurepip, ssl, sqlite3, venv; $(RECENT)
 USABLE := $(if $(wildcard $(BIN)/python),,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up install tools test chaos model check lint format lock clean remake
+.PHONY: help demo up install tools test chaos model joins guards check lint format lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ chaos: tools  ## a storm of faults over real programs (SEED=7 BUILDS=20 SECONDS=
 
 model: tools  ## every order of events of small builds, on the code that decides
 	@$(BIN)/python -m tests.model
+
+joins: tools  ## joins whose siblings all end at once, counted (JOINS=10000 DATABASE=sqlite)
+	@$(BIN)/python -m tests.joins --joins $(or $(JOINS),10000) --database $(or $(DATABASE),postgresql) $(ARGS)
+
+guards: tools  ## take out each guard and see which test notices (ARGS="--only 'claim key'")
+	@$(BIN)/python -m tests.guards $(ARGS)
 
 check: lint test  ## lint, format, types, imports, compose file, tests: what CI runs
 

@@ -78,7 +78,7 @@ OF_ROWS = (
         "app/domain/rulings.py",
         "    if attempt != step.attempt:",
         "    if False:",
-        (f"{LEASES}::test_what_a_lost_runner_still_says_changes_nothing",),
+        ("tests/api/test_refused_reports.py::test_an_attempt_that_was_handed_back_changes_nothing_any_more",),
     ),
     Guard(
         "one claim per attempt",
