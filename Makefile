@@ -10,7 +10,7 @@ SUITABLE := import ensurepip, ssl, sqlite3, venv; $(RECENT)
 USABLE := $(if $(wildcard $(BIN)/python),,remake)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up install tools test chaos model crashes check lint format lock clean remake
+.PHONY: help demo up install tools test chaos model crashes joins guards check lint format lock clean remake
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ model: tools  ## every order of events of small builds, on the code that decides
 crashes: tools  ## a crash before and after every statement, commit and broker call of a build, on both databases
 	@$(BIN)/python -m tests.crashes --database sqlite $(ARGS)
 	@$(BIN)/python -m tests.crashes --database postgresql $(ARGS)
+
+joins: tools  ## joins whose siblings all end at once, counted (JOINS=10000 DATABASE=sqlite)
+	@$(BIN)/python -m tests.joins --joins $(or $(JOINS),10000) --database $(or $(DATABASE),postgresql) $(ARGS)
+
+guards: tools  ## take out each guard and see which test notices (ARGS="--only 'claim key'")
+	@$(BIN)/python -m tests.guards $(ARGS)
 
 check: lint test  ## lint, format, types, imports, compose file, tests: what CI runs
 

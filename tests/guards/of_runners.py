@@ -1,0 +1,117 @@
+"""Guards of the runner: its fence, its reports, the end of what a step started, and its log."""
+
+from tests.guards.guard import Guard
+
+LEASE = "tests/worker/test_lease.py"
+REPORT = "tests/worker/test_report.py"
+EXECUTOR = "tests/worker/test_process_executor.py"
+ESCAPE = "tests/worker/test_escape.py"
+STREAM = "tests/worker/test_log_stream.py"
+
+OF_RUNNERS = (
+    Guard(
+        "self-fence",
+        "worker/heartbeat.py",
+        "    return asked_at + max(lease_s - FENCE_MARGIN_S, lease_s / 2)",
+        "    return asked_at + 1_000 * lease_s",
+        (f"{LEASE}::test_a_runner_cut_off_from_the_server_ends_the_step_before_the_lease_does",),
+    ),
+    Guard(
+        "the fence counts from when it was asked",
+        "worker/heartbeat.py",
+        "            self._lease.extend(fence_at(lease_s, asked_at))",
+        "            self._lease.extend(fence_at(lease_s, clock()))",
+        ("tests/worker/test_fence.py::test_a_heartbeat_counts_from_when_it_was_sent",),
+    ),
+    Guard(
+        "the keeper's fence",
+        "worker/keeper.py",
+        "        if now >= self._fence_at:",
+        "        if False:",
+        (f"{EXECUTOR}::test_a_lease_that_is_not_extended_ends_the_tree",),
+    ),
+    Guard(
+        "the keeper's time limit",
+        "worker/keeper.py",
+        "            if now >= self._limit_at:",
+        "            if False:",
+        (f"{EXECUTOR}::test_at_the_time_limit_nothing_is_left_of_a_tree_that_ignores_sigterm",),
+    ),
+    Guard(
+        "the keeper kills the tree",
+        "worker/keeper.py",
+        "        process_tree.kill_children()\n",
+        "",
+        (f"{EXECUTOR}::test_what_a_command_leaves_in_the_background_ends_with_it",),
+    ),
+    Guard(
+        "the zygote kills what a dead keeper kept",
+        "worker/zygote.py",
+        "            process_tree.send(process_tree.strangers(), signal.SIGKILL)\n",
+        "",
+        (f"{ESCAPE}::test_one_without_a_mark_falls_to_whoever_is_left_above_it",),
+    ),
+    Guard(
+        "the guard kills what a dead zygote kept",
+        "worker/guard.py",
+        "        process_tree.send(process_tree.strangers(), signal.SIGKILL)\n",
+        "",
+        (f"{ESCAPE}::test_one_without_a_mark_falls_to_whoever_is_left_above_it",),
+    ),
+    Guard(
+        "marked processes end with their attempt",
+        "worker/process_executor.py",
+        '                end_marked([order["mark"]])',
+        "                pass",
+        (f"{ESCAPE}::test_a_daemon_of_a_command_that_kills_what_keeps_it_is_gone_when_that_is_known",),
+    ),
+    Guard(
+        "a step that stopped its keeper ends",
+        "worker/process_tree.py",
+        "            if os.WIFSTOPPED(changed[1]):",
+        "            if False:",
+        (f"{ESCAPE}::test_who_stops_its_keeper_ends_as_if_it_had_killed_it",),
+    ),
+    Guard(
+        "a dead runner's step ends",
+        "worker/keeper.py",
+        '            self._terminate("stop", ORPHAN_GRACE_S)',
+        "            pass",
+        ("tests/worker/test_resources.py::test_a_killed_runner_leaves_no_process_and_its_folders_to_the_next",),
+    ),
+    Guard(
+        "report on disk before it is sent",
+        "worker/report.py",
+        "        path = self._keep(step_id, report)",
+        "        path = None",
+        (f"{REPORT}::test_a_report_is_on_disk_before_it_is_sent",),
+    ),
+    Guard(
+        "outcome kept while the log drains",
+        "worker/runner.py",
+        "                    self._keep(claim, outcome)\n",
+        "",
+        ("tests/worker/test_outage.py::test_an_outcome_is_on_disk_while_the_log_waits_for_the_server",),
+    ),
+    Guard(
+        "no fence after the step's end",
+        "worker/runner.py",
+        "                    lease.settle()\n",
+        "",
+        (f"{LEASE}::test_no_fence_ends_what_is_left_of_an_attempt_whose_step_has_ended",),
+    ),
+    Guard(
+        "a claim is repeated under its key",
+        "worker/runner.py",
+        "        key = uuid4().hex\n        for left in range(CLAIM_TRIES - 1, -1, -1):\n",
+        "        for left in range(CLAIM_TRIES - 1, -1, -1):\n            key = uuid4().hex\n",
+        (f"{LEASE}::test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once",),
+    ),
+    Guard(
+        "the log goes on where the server is",
+        "worker/log_stream.py",
+        "            self._go_on_at(min(end, self._file.size))",
+        "            self._go_on_at(self._sent + len(content))",
+        (f"{STREAM}::test_a_server_that_has_less_than_was_sent_gets_it_again",),
+    ),
+)
