@@ -5,7 +5,6 @@ from tests.guards.guard import CONTRACTS, Guard
 SETTINGS = ("tests/unit/test_celery_settings.py",)
 TASKS = "tests/integration/tasks"
 SWEEP = f"{TASKS}/test_sweep.py"
-CLOCKS = f"{TASKS}/test_clocks.py"
 
 
 def option(name: str, line: str) -> Guard:
@@ -75,7 +74,7 @@ OF_MESSAGES = (
         "app/models/clock.py",
         "    now: datetime = session.scalars(_POSTGRESQL_NOW).one()",
         "    now = datetime.now(UTC)",
-        (f"{CLOCKS}::test_a_runner_that_dies_is_found_by_a_server_with_any_clock",),
+        ("tests/integration/test_leases.py::test_no_service_and_no_table_asks_the_clock_of_its_process",),
     ),
     Guard(
         "publish outside the request",
