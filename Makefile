@@ -26,7 +26,7 @@ install: .venv/installed  ## make .venv with the buildserver command
 tools: .venv/tools  ## install, and what the tests and checks need
 
 test: tools  ## run every test
-	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n auto $(ARGS)
 
 chaos: tools  ## a storm of faults over real programs (SEED=7 BUILDS=20 SECONDS=60 STORMS=1)
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --builds $(or $(BUILDS),20) --seconds $(or $(SECONDS),60) \

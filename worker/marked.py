@@ -14,8 +14,8 @@ from worker.clock import clock
 
 MARK = "BUILDSERVER_MARK"
 _LOOK_AGAIN_S = 0.001
-_EMPTY_ROUNDS = 3
-"""One proves nothing: what forks and exits while the list is read is on neither end of it."""
+_EMPTY_ROUNDS = 20
+"""A few prove nothing: what forks and exits while the list is read is on neither end of it."""
 
 
 def end_marked(marks: Collection[str]) -> None:

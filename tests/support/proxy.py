@@ -60,6 +60,8 @@ class Proxy:
         self._flowing.set()
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # closed alone, it would still be waited at
         self._listener.close()
         self.refuse()
         self._flowing.set()

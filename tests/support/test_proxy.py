@@ -37,6 +37,7 @@ class Echo:
 def echo() -> Iterator[Echo]:
     server = Echo()
     yield server
+    server.listener.shutdown(socket.SHUT_RDWR)  # closed alone, it would still be waited at
     server.listener.close()
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import urllib3
@@ -69,7 +70,15 @@ def listens(port: int) -> bool:
 def waiting_on_disk(api: Program) -> int:
     """How many bytes the API's process keeps in files that have no name."""
     descriptors = Path(f"/proc/{api.lines('Booting worker')[0]['event'].split()[-1]}/fd").iterdir()
-    return sum(fd.stat().st_size for fd in descriptors if fd.readlink().name.endswith("(deleted)"))
+    return sum(map(_nameless_bytes, descriptors))
+
+
+def _nameless_bytes(descriptor: Path) -> int:
+    """The size of a file that has no name any more; 0 for any other, and where it was closed meanwhile."""
+    with suppress(FileNotFoundError):
+        if descriptor.readlink().name.endswith("(deleted)"):
+            return descriptor.stat().st_size
+    return 0
 
 
 def wait_accepted(system: System, clients: Sequence[BadClient]) -> None:
