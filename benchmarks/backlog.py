@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=8, help="of the runner that comes then")
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
-    with installation(on_postgresql=True) as (system, orchestrator):
+    with installation("postgresql") as (system, orchestrator):
         found = measure(system, orchestrator, asked.steps, asked.builds, asked.seconds, asked.slots)
     found["measured"] = f"{datetime.now(UTC):%Y-%m-%d}"
     print(json.dumps(found) if asked.json else "\n".join(f"{name:34} {value}" for name, value in found.items()))

@@ -9,17 +9,16 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 from app.domain.graph import GraphLimits, Node, graph_faults
-from app.models import migrate
 from app.models.database import Database
 from app.services import builds
 from app.services.builds import BuildRequest
 from tests.integration.plant import FAILURE, Plant
-from tests.support.postgres import PostgresServer, find_programs
+from tests.support.databases import KINDS, migrated
 
 STEPS = 10_000
 LAYER = 100
@@ -86,15 +85,12 @@ def _next(plant: Plant, step_id: str) -> float:
 
 @contextmanager
 def databases() -> Iterator[dict[str, Database]]:
-    server = PostgresServer(find_programs())
-    with tempfile.TemporaryDirectory() as folder, server.database() as postgresql:
-        sqlite = f"sqlite:///{Path(folder) / 'benchmark.db'}"
-        migrate.upgrade(sqlite)
-        opened = {"sqlite": Database(sqlite), "postgresql": Database(postgresql)}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        urls = {kind: stack.enter_context(migrated(kind, Path(folder))) for kind in KINDS}
+        opened = {kind: Database(url) for kind, url in urls.items()}
         yield opened
         for database in opened.values():
             database.dispose()
-    server.stop()
 
 
 def measure() -> dict[str, Figures]:

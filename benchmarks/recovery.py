@@ -23,12 +23,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.vocabulary import StepStatus
-from app.models import Attempt, Project, StepRun, migrate
+from app.models import Attempt, Project, StepRun
 from app.services import completion, workflows
 from app.services.completion import Report
 from tests.integration.plant import LIMITS, SUCCESS, TIMES
 from tests.integration.tasks.system import System
-from tests.support import postgres as postgresql
+from tests.support.databases import KINDS, migrated
 from tests.support.program import Program
 from tests.support.redis_server import RedisServer
 from tests.support.wait import eventually
@@ -199,9 +199,9 @@ def _until(probe: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def installation(on_postgresql: bool) -> Iterator[tuple[System, Program]]:
+def installation(kind: str) -> Iterator[tuple[System, Program]]:
     """An API and an orchestrator, which comes with the system; runners come and go."""
-    with tempfile.TemporaryDirectory(prefix="recovery-") as name, database(Path(name), on_postgresql) as url:
+    with tempfile.TemporaryDirectory(prefix="recovery-") as name, migrated(kind, Path(name)) as url:
         broker = RedisServer()
         system = System(url, broker, Path(name), dict(DEFAULTS))
         try:
@@ -212,28 +212,13 @@ def installation(on_postgresql: bool) -> Iterator[tuple[System, Program]]:
             broker.remove()
 
 
-@contextmanager
-def database(folder: Path, on_postgresql: bool) -> Iterator[str]:
-    if not on_postgresql:
-        url = f"sqlite:///{folder}/buildserver.db"
-        migrate.upgrade(url)
-        yield url
-        return
-    server = postgresql.PostgresServer(postgresql.find_programs())
-    try:
-        with server.database() as url:
-            yield url
-    finally:
-        server.stop()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recovery", description="Time how work goes on.")
-    parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument("--database", choices=KINDS, default="postgresql")
     parser.add_argument("--rounds", type=int, default=5, help="how often each fault comes, times one to four")
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
-    with installation(asked.database == "postgresql") as (system, _):
+    with installation(asked.database) as (system, _):
         found = measure(system, asked.rounds)
     if asked.json:
         print(json.dumps({"measured": f"{datetime.now(UTC):%Y-%m-%d}", "database": asked.database, "times": found}))

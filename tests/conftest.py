@@ -33,9 +33,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[postgresql.PostgresServer]:
-    server = postgresql.PostgresServer(postgresql.find_programs())
-    yield server
-    server.stop()
+    with postgresql.running() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

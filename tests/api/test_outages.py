@@ -13,7 +13,7 @@ from tests.api.rows import all_rows, assert_error
 from tests.api.served import Client, served
 from tests.api.test_statuses import GOOD, Case
 from tests.api.world import World, make_world
-from tests.support import postgres as postgresql
+from tests.support import postgres
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,8 @@ def rename(elsewhere: Path, place: Path) -> None:
 @contextmanager
 def postgresql_outage(folder: Path) -> Iterator[Outage]:
     """The server is stopped while the pool has connections to it."""
-    server = postgresql.PostgresServer(postgresql.find_programs())
-    try:
-        with server.database() as url, served(url, folder) as client:
-            yield Outage(make_world(client), server.halt, server.resume)
-    finally:
-        server.stop()
+    with postgres.running() as server, server.database() as url, served(url, folder) as client:
+        yield Outage(make_world(client), server.halt, server.resume)
 
 
 @pytest.mark.parametrize("case", GOOD.values(), ids=lambda case: f"{case.operation} answers 503")

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.models import ApiPresence
 from tests.api.served import Answer, Client, served
 from tests.api.world import make_world
-from tests.support import postgres as postgresql
+from tests.support import postgres
 from tests.support.wait import eventually
 
 LEASE_S = 3.0
@@ -25,7 +25,7 @@ class Outage:
 
     client: Client
     step: str
-    server: postgresql.PostgresServer
+    server: postgres.PostgresServer
     way: str
 
     def away(self) -> AbstractContextManager[None]:
@@ -44,16 +44,12 @@ def _is_noted(session: Session) -> bool:
 
 @pytest.fixture(params=["stopped", "frozen"])
 def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
-    server = postgresql.PostgresServer(postgresql.find_programs())
-    try:
-        with server.database() as url, served(url, tmp_path, **SETTINGS) as client:
-            step = make_world(client).steps["a"]
-            client.post(f"/api/runner/{step}/claim", {"runner": "r", "heartbeats": True})
-            client.presence.start()
-            eventually(lambda: client.database.read(_is_noted))
-            yield Outage(client, step, server, request.param)
-    finally:
-        server.stop()
+    with postgres.running() as server, server.database() as url, served(url, tmp_path, **SETTINGS) as client:
+        step = make_world(client).steps["a"]
+        client.post(f"/api/runner/{step}/claim", {"runner": "r", "heartbeats": True})
+        client.presence.start()
+        eventually(lambda: client.database.read(_is_noted))
+        yield Outage(client, step, server, request.param)
 
 
 def test_heartbeats_are_answered_while_the_database_is_away_and_judged_when_it_is_back(outage: Outage) -> None:

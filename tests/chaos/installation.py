@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from app.models import migrate
 from config import commands
 from tests.chaos.logs import LIMIT_BYTES
-from tests.support import postgres as postgresql
+from tests.support import postgres
+from tests.support.databases import migrated
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 from tests.support.program import Program
@@ -156,13 +156,8 @@ def installed(folder: Path, on_postgresql: bool, runners: int) -> Iterator[Insta
     with ExitStack() as stack:
         broker = RedisServer()
         stack.callback(broker.remove)
-        server = PostgresServer(postgresql.find_programs()) if on_postgresql else None
-        if server:
-            stack.callback(server.stop)
-            database_url = stack.enter_context(server.database())
-        else:
-            database_url = f"sqlite:///{folder / 'buildserver.db'}"
-            migrate.upgrade(database_url)
+        server = stack.enter_context(postgres.running()) if on_postgresql else None
+        database_url = stack.enter_context(server.database() if server else migrated("sqlite", folder))
         port = free_port()
         proxy = Proxy("127.0.0.1", port)
         stack.callback(proxy.close)

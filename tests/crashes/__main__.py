@@ -8,21 +8,17 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from app.models import migrate
 from tests.crashes.plan import PLANS
 from tests.crashes.rehearsal import Rehearsal, Verdict, is_report
-from tests.support import postgres
+from tests.support.databases import KINDS, folder_in_memory, migrated
 from tests.support.redis_server import RedisServer
 
-MEMORY = Path("/dev/shm")
-"""A file system without a disk, where there is one: only processes die here, so nothing must outlast the machine."""
 ENOUGH = 10
 """Points at which it did not recover; a build that is stuck takes its time, and more of them tell nothing new."""
 COMES_BACK = ("soon", "late")
@@ -83,17 +79,10 @@ def _kind(point: str) -> str:
 def _surroundings(database: str) -> Iterator[Path]:
     """A database and a broker, both empty and named in the environment; and a folder."""
     with ExitStack() as stack:
-        made = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
-        folder = Path(stack.enter_context(made))
+        folder = stack.enter_context(folder_in_memory())
         redis = RedisServer()
         stack.callback(redis.remove)
-        url = f"sqlite:///{folder}/buildserver.db"
-        if database == "sqlite":
-            migrate.upgrade(url)
-        else:
-            server = postgres.PostgresServer(postgres.find_programs())
-            stack.callback(server.stop)
-            url = stack.enter_context(server.database())
+        url = stack.enter_context(migrated(database, folder))
         os.environ.update(
             BUILDSERVER_DATA_DIR=str(folder), DATABASE_URL=url, REDIS_URL=redis.url, BUILDSERVER_LOG_LEVEL="ERROR"
         )
@@ -102,7 +91,7 @@ def _surroundings(database: str) -> Iterator[Path]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make crashes", description=__doc__.split("\n")[0])
-    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--database", choices=KINDS, default="sqlite")
     parser.add_argument("--plan", choices=tuple(PLANS), default="whole", help="which build")
     parser.add_argument("--every", type=int, default=1, help="leave out all but every so many points")
     parser.add_argument("--point", type=int, action="append", help="the number of a point, in place of all")

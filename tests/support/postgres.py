@@ -134,6 +134,16 @@ class PostgresServer:
             connection.execute(statement.encode())
 
 
+@contextmanager
+def running() -> Iterator[PostgresServer]:
+    """A server of one's own, gone afterwards with all it kept."""
+    server = PostgresServer(find_programs())
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
 def find_programs() -> Path:
     """The folder with `initdb` and `postgres` in it."""
     for folder in _candidates():

@@ -16,6 +16,7 @@ from app.models.clock import database_now
 from app.services import leases
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
+from tests.worker import last_words
 from tests.worker.conftest import LEASE_S, LONG_LEASE, ON_SQLITE, NewRunner, Server
 from tests.worker.processes import processes_of
 from worker.api import ApiClient, Claim, Unreachable
@@ -214,15 +215,10 @@ def test_no_fence_ends_what_is_left_of_an_attempt_whose_step_has_ended(
     server: Server, runner: Runner, proxy: Proxy, tmp_path: Path
 ) -> None:
     """The server is away for longer than the lease; the rest of the log waits for it all the same."""
-    step = server.new_step(f"echo begun; until [ -e '{tmp_path}/end' ]; do sleep 0.05; done; echo last words")
-    with ThreadPoolExecutor(1) as slot:
-        running = slot.submit(runner.run, step)
-        eventually(lambda: server.log(step) == b"begun\n")
-        proxy.refuse()
-        (tmp_path / "end").touch()
+    with last_words.unheard(server, runner, proxy, tmp_path) as unheard:
         eventually(lambda: list(tmp_path.glob("work/reports/*.json")))
         over = clock() + LEASE_S
         eventually(lambda: clock() > over)
         proxy.restore()
-        assert running.result(timeout=20) == Outcome(exit_code=0)
-    assert server.log(step) == b"begun\nlast words\n"
+        assert unheard.outcome.result(timeout=20) == Outcome(exit_code=0)
+    assert server.log(unheard.step) == last_words.ALL

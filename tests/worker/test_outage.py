@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
+from tests.worker import last_words
 from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
 from tests.worker.processes import processes_of
 from worker.attempt import Outcome
@@ -103,17 +104,12 @@ def test_a_log_that_is_cut_short_says_so(
     server: Server, runner: Runner, proxy: Proxy, new_runner: NewRunner, tmp_path: Path
 ) -> None:
     """The runner was asked to end while the server was away: the rest of the log goes with it, the outcome does not."""
-    step = server.new_step(f"echo begun; until [ -e '{tmp_path}/end' ]; do sleep 0.05; done; echo last words")
-    with ThreadPoolExecutor(1) as slot:
-        running = slot.submit(runner.run, step)
-        eventually(lambda: server.log(step) == b"begun\n")
-        proxy.refuse()
-        (tmp_path / "end").touch()
+    with last_words.unheard(server, runner, proxy, tmp_path) as unheard:
         eventually(lambda: processes_of(tmp_path) == [])
         runner.stop()
-        running.result(timeout=20)
+        unheard.outcome.result(timeout=20)
     proxy.restore()
     new_runner()
-    eventually(lambda: server.status(step) == "SUCCESS")
-    told = server.log(step).decode()
+    eventually(lambda: server.status(unheard.step) == "SUCCESS")
+    told = server.log(unheard.step).decode()
     assert told.startswith("begun\n» the end of the log is missing"), told

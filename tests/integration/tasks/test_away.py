@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.models import Attempt
 from app.models.clock import database_now
 from tests.integration.tasks.system import System
-from tests.support import postgres as postgresql
+from tests.support import postgres
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 from tests.support.wait import eventually
@@ -66,9 +66,8 @@ def _is_held(session: Session) -> bool:
 
 @pytest.fixture
 def postgres_server() -> Iterator[PostgresServer]:
-    server = PostgresServer(postgresql.find_programs())
-    yield server
-    server.stop()
+    with postgres.running() as server:
+        yield server
 
 
 @pytest.fixture
