@@ -1,7 +1,7 @@
 """Delivers an attempt's outcome, however long the server is away, and across the runner's own death.
 
-The report is on disk before it is first sent. Who starts a runner on the same work folder again delivers what is left;
-the attempt's number makes a report that arrives twice, or too late, harmless.
+The report is on disk before it is first sent, and the rest of its log goes first. Who starts a runner on the same work
+folder again delivers what is left; the attempt's number makes a report that arrives twice, or too late, harmless.
 """
 
 import random
@@ -13,12 +13,15 @@ from typing import Any
 import structlog
 
 from worker.api import ApiClient, ApiError, Unreachable
-from worker.spool import Spool
+from worker.log_rest import send_rest
+from worker.spool import Kept, Spool
 
 log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+WITH_GAP = "» the end of the log is missing: it did not reach the server in time\n"
+"""What such a report adds to the log."""
 
 
 class Reporter:
@@ -27,15 +30,18 @@ class Reporter:
     def __init__(self, client: ApiClient, work_dir: Path, stop: threading.Event) -> None:
         self._client, self._spool, self._stop = client, Spool(work_dir), stop
 
-    def keep(self, step_id: str, report: Mapping[str, Any]) -> None:
-        """Have it on disk, for the next runner, should this one die before it comes to `deliver` the whole."""
-        self._keep(step_id, report)
+    def keep(self, step_id: str, report: Mapping[str, Any], log_path: Path | None = None, log_bytes: int = 0) -> Kept:
+        """Have it on disk, for the next runner, should this one die before it comes to `deliver` it."""
+        try:
+            return self._spool.keep(step_id, report, log_path, log_bytes)
+        except OSError as error:
+            log.error("report cannot be kept on disk", step=step_id, error=str(error))
+            return Kept(step_id, report, log_bytes=log_bytes)
 
-    def deliver(self, step_id: str, report: Mapping[str, Any]) -> bool:
+    def deliver(self, kept: Kept) -> bool:
         """Send the report until the server has answered; false where the runner was asked to end first."""
-        path = self._keep(step_id, report)
         for pause_s in _pauses():
-            if self._is_settled(path, step_id, report):
+            if self._is_settled(kept):
                 return True
             if self._stop.wait(pause_s):
                 return False
@@ -48,7 +54,7 @@ class Reporter:
         """
         if not self._spool.has(step_id, attempt):
             log.warning("attempt lost with an earlier runner here", step=step_id, attempt=attempt)
-            self._keep(step_id, {"status": "failed", "reason": "lost", "attempt": attempt})
+            self.keep(step_id, {"status": "failed", "reason": "lost", "attempt": attempt})
 
     def deliver_left(self) -> threading.Thread:
         """Send what earlier runners left here until the server has answered; goes on beside the runner's work."""
@@ -58,32 +64,34 @@ class Reporter:
         sender.start()
         return sender
 
-    def _deliver_all(self, left: list[tuple[Path, str, dict[str, Any]]]) -> None:
+    def _deliver_all(self, left: list[Kept]) -> None:
         for pause_s in _pauses():
-            left = [entry for entry in left if not self._is_settled(*entry)]
+            left = [kept for kept in left if not self._is_settled(kept)]
             if not left or self._stop.wait(pause_s):
                 return
 
-    def _keep(self, step_id: str, report: Mapping[str, Any]) -> Path | None:
-        try:
-            return self._spool.keep(step_id, report)
-        except OSError as error:
-            log.error("report cannot be kept on disk", step=step_id, error=str(error))
-            return None
-
-    def _is_settled(self, path: Path | None, step_id: str, report: Mapping[str, Any]) -> bool:
+    def _is_settled(self, kept: Kept) -> bool:
         """Send it once; whether the server has answered, be it with a no."""
-        about = {"step": step_id, "attempt": report["attempt"]}
+        about = {"step": kept.step_id, "attempt": kept.report["attempt"]}
         try:
-            self._client.complete(step_id, dict(report))
+            line = {} if self._has_log(kept) else {"logs": WITH_GAP}
+            self._client.complete(kept.step_id, {**kept.report, **line})
         except Unreachable as error:
             log.warning("report not delivered yet", **about, error=str(error))
             return False
         except ApiError as error:
             log.warning("report refused", **about, error=str(error))
-        if path:
-            path.unlink(missing_ok=True)
+        kept.remove()
         return True
+
+    def _has_log(self, kept: Kept) -> bool:
+        """Whether the server has the whole log now. A runner that was asked to end has no time for that: then the
+        outcome counts for more."""
+        if not kept.log_bytes:
+            return True
+        if kept.log_path is None or self._stop.is_set():
+            return False
+        return send_rest(self._client, kept.step_id, kept.report["attempt"], kept.log_path, kept.log_bytes)
 
 
 def _pauses() -> Iterator[float]:

@@ -29,6 +29,7 @@ from worker.process_executor import ProcessExecutor
 from worker.removal import Remover
 from worker.report import Reporter
 from worker.rests import Rests
+from worker.spool import Kept
 from worker.workspace import Held, left_behind, workspace
 from worker.zygote_client import ZygoteClient
 
@@ -159,14 +160,17 @@ class Runner:
                 with LogStream(self._client, claim, lease, log_file) as stream:
                     outcome = self._work(Attempt(self._client, self._executor, claim, lease, place, log_file))
                     lease.settle()
-                    self._keep(claim, outcome)
+                    kept = self._keep(claim, outcome, place.log, log_file.size)
                 self._rests.works()
-                return self._report(claim, outcome and (outcome if stream.is_whole else _with_gap(outcome)))
+                self._deliver(kept, stream.is_whole)
+                return outcome
         except OSError as error:
             log.error("this machine cannot run the attempt; it goes back to the server", error=str(error))
             self._rests.fails()
             why = f"this runner's machine cannot run the step: {error.strerror}; it may be tried again"
-            return self._report(claim, replace(HANDED_BACK, line=why))
+            outcome = replace(HANDED_BACK, line=why)
+            self._deliver(self._keep(claim, outcome))
+            return outcome
 
     def _work(self, attempt: Attempt) -> Outcome | None:
         grace_s = self._settings.kill_grace_s
@@ -177,19 +181,21 @@ class Runner:
         except Ended as ended:
             return ended.outcome
 
-    def _keep(self, claim: Claim, outcome: Outcome | None) -> None:
+    def _keep(
+        self, claim: Claim, outcome: Outcome | None, log_path: Path | None = None, log_bytes: int = 0
+    ) -> Kept | None:
         """The outcome is known, and its log on its way: if this runner dies now, the step need not run again."""
-        if outcome and outcome.reason != "lost":
-            self._reporter.keep(claim.step_id, _with_gap(outcome).report(claim.attempt))
-
-    def _report(self, claim: Claim, outcome: Outcome | None) -> Outcome | None:
         if outcome is None:
             log.info("attempt given up: the server has decided without us")
-        else:
-            event = "attempt handed back" if outcome.handed_back else "attempt ended"
-            log.info(event, reason=outcome.reason, exit_code=outcome.exit_code)
-            self._reporter.deliver(claim.step_id, outcome.report(claim.attempt))
-        return outcome
+            return None
+        event = "attempt handed back" if outcome.handed_back else "attempt ended"
+        log.info(event, reason=outcome.reason, exit_code=outcome.exit_code)
+        return self._reporter.keep(claim.step_id, outcome.report(claim.attempt), log_path, log_bytes)
+
+    def _deliver(self, kept: Kept | None, has_log: bool = True) -> None:
+        """Blocks until the server has the report; `has_log`: it has all of the log already."""
+        if kept:
+            self._reporter.deliver(replace(kept, log_bytes=0) if has_log else kept)
 
     @contextmanager
     def _held(self, claim: Claim, asked_at: float) -> Iterator[Lease]:
@@ -207,8 +213,3 @@ class Runner:
         finally:
             with self._changed:
                 self._leases.discard(lease)
-
-
-def _with_gap(outcome: Outcome) -> Outcome:
-    """The outcome of an attempt whose log has not arrived whole: the report says so in its place."""
-    return replace(outcome, line="the end of the log is missing: it did not reach the server in time")

@@ -1,14 +1,18 @@
 """The control's side of a storm: the same builds, and of the same faults those that have a meaning for plain Celery.
 
-It has neither an API nor orchestrators nor a database of its own, so what strikes those is left out, in its favour.
+It has neither an API nor orchestrators nor a database of its own, so what strikes those is left out, in its favour. All
+of it is a program of its own, as one process has one kind of Celery: ours, or plain.
 """
 
-import gc
+import json
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from celery import Celery
@@ -32,6 +36,17 @@ PAUSE_S = 0.2
 
 def run(order: Order) -> tuple[Figures, dict[str, int]]:
     """What became of the builds, and the faults that struck."""
+    words = [sys.executable, "-m", "tests.chaos.control", json.dumps(asdict(order))]
+    figures, faults = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout)
+    return Figures(**figures), faults
+
+
+def means_something(strike: Strike) -> bool:
+    """Whether it strikes what the control has: a runner there is a worker here."""
+    return strike.fault in OF_MESSAGES or (strike.fault in OF_PROGRAMS and strike.role == "runner")
+
+
+def _run(order: Order) -> tuple[Figures, dict[str, int]]:
     folder = Path(tempfile.mkdtemp(prefix="control-"))
     (folder / "ledger").mkdir()
     with _installed(folder, order.runners) as installation, installation.kept():
@@ -44,19 +59,12 @@ def run(order: Order) -> tuple[Figures, dict[str, int]]:
         if weather.broken:
             raise weather.broken[0]
         _wait_for_ends(folder / "ledger", planned, order.settling_s)
-        control_app.app.set_current()
-        gc.collect()  # the other application's results unsubscribe as they go, which Redis has to be there for
     figures = Figures()
     for build, plan in planned.items():
         lives = ledger.lives(ledger.read(folder / "ledger", build))
         figures.add(count(plan, lives.values(), control_app.ended(folder / "ledger", build).exists()))
     shutil.rmtree(folder)
     return figures, dict(striker.fired)
-
-
-def means_something(strike: Strike) -> bool:
-    """Whether it strikes what the control has: a runner there is a worker here."""
-    return strike.fault in OF_MESSAGES or (strike.fault in OF_PROGRAMS and strike.role == "runner")
 
 
 @contextmanager
@@ -96,3 +104,13 @@ def _wait_for_ends(folder: Path, planned: dict[str, BuildPlan], patience_s: floa
     give_up_at = time.monotonic() + patience_s
     while time.monotonic() < give_up_at and not all(control_app.ended(folder, build).exists() for build in planned):
         time.sleep(PAUSE_S)
+
+
+def main() -> None:
+    """The order comes as JSON, and so do the figures and the faults."""
+    figures, faults = _run(Order(**json.loads(sys.argv[1])))
+    print(json.dumps([asdict(figures), faults]))
+
+
+if __name__ == "__main__":
+    main()

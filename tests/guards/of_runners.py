@@ -82,15 +82,15 @@ OF_RUNNERS = (
     Guard(
         "report on disk before it is sent",
         "worker/report.py",
-        "        path = self._keep(step_id, report)",
-        "        path = None",
+        "            return self._spool.keep(step_id, report, log_path, log_bytes)",
+        "            return Kept(step_id, report, log_bytes=log_bytes)",
         (f"{REPORT}::test_a_report_is_on_disk_before_it_is_sent",),
     ),
     Guard(
         "outcome kept while the log drains",
         "worker/runner.py",
-        "                    self._keep(claim, outcome)\n",
-        "",
+        "                    kept = self._keep(claim, outcome, place.log, log_file.size)\n",
+        "                kept = self._keep(claim, outcome, place.log, log_file.size)\n",
         ("tests/worker/test_outage.py::test_an_outcome_is_on_disk_while_the_log_waits_for_the_server",),
     ),
     Guard(

@@ -27,7 +27,7 @@ class Unheard:
 
 @contextmanager
 def unheard(server: Server, runner: Runner, proxy: Proxy, folder: Path) -> Iterator[Unheard]:
-    """Within the block the server is away until the block brings it back; at its end the runner has ended the step."""
+    """Within the block the server is away, unless it brings it back; at its end it is, and the step has ended."""
     end = folder / "end"
     step = server.new_step(SCRIPT.format(end))
     with ThreadPoolExecutor(1) as slot:
@@ -35,4 +35,7 @@ def unheard(server: Server, runner: Runner, proxy: Proxy, folder: Path) -> Itera
         eventually(lambda: server.log(step) == FIRST)
         proxy.refuse()
         end.touch()
-        yield Unheard(step, outcome)
+        try:
+            yield Unheard(step, outcome)
+        finally:
+            proxy.restore()

@@ -1,5 +1,8 @@
 """A server that was away longer than the lease, while the step had its end: one result counts, and only one."""
 
+import json
+import os
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +12,6 @@ from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker import last_words
 from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
-from tests.worker.processes import processes_of
 from worker.attempt import Outcome
 from worker.runner import Runner
 
@@ -19,6 +21,21 @@ SCRIPT = """
 touch '{0}/started-'$STEP_ATTEMPT
 until [ -e '{0}/end-'$STEP_ATTEMPT ]; do sleep 0.05; done
 """
+
+
+def reports(folder: Path) -> list[Path]:
+    """Those that wait for the server."""
+    return list(folder.glob("work/reports/*.json"))
+
+
+def cut_short(log: Path) -> None:
+    log.write_bytes(last_words.FIRST)
+
+
+def into_a_pipe(log: Path) -> None:
+    """As a hostile step could."""
+    log.unlink()
+    os.mkfifo(log)
 
 
 class Outage:
@@ -84,32 +101,46 @@ def test_of_two_attempts_that_ended_one_result_is_taken(
 def test_an_outcome_is_on_disk_while_the_log_waits_for_the_server(
     server: Server, runner: Runner, proxy: Proxy, tmp_path: Path
 ) -> None:
-    """If the runner died now, the step need not run again."""
-    step = server.new_step(f"until [ -e '{tmp_path}/end' ]; do sleep 0.05; done; echo last words")
-    with ThreadPoolExecutor(1) as slot:
-        running = slot.submit(runner.run, step)
-        eventually(lambda: server.status(step) == "RUNNING")
-        eventually(lambda: processes_of(tmp_path) != [])
-        proxy.refuse()
-        (tmp_path / "end").touch()
-        (kept,) = eventually(lambda: list(tmp_path.glob("work/reports/*.json")))
-        assert "the end of the log is missing" in kept.read_text()
-        assert not running.done()
+    """If the runner died now, neither the step nor its log would be lost."""
+    with last_words.unheard(server, runner, proxy, tmp_path) as unheard:
+        (kept,) = eventually(lambda: reports(tmp_path))
+        assert json.loads(kept.read_text())["logBytes"] == len(last_words.ALL)
+        assert kept.with_suffix(".log").read_bytes() == last_words.ALL
+        assert not unheard.outcome.done()
         proxy.restore()
-        assert running.result(timeout=20) == Outcome(exit_code=0)
-    assert (server.status(step), server.log(step)) == ("SUCCESS", b"last words\n")
+        assert unheard.outcome.result(timeout=20) == Outcome(exit_code=0)
+    assert (server.status(unheard.step), server.log(unheard.step)) == ("SUCCESS", last_words.ALL)
+    assert list(tmp_path.glob("work/reports/*")) == []
 
 
-def test_a_log_that_is_cut_short_says_so(
+def test_the_end_of_a_log_outlives_the_runner_that_was_asked_to_end_while_the_server_was_away(
     server: Server, runner: Runner, proxy: Proxy, new_runner: NewRunner, tmp_path: Path
 ) -> None:
-    """The runner was asked to end while the server was away: the rest of the log goes with it, the outcome does not."""
     with last_words.unheard(server, runner, proxy, tmp_path) as unheard:
-        eventually(lambda: processes_of(tmp_path) == [])
+        eventually(lambda: reports(tmp_path))
         runner.stop()
         unheard.outcome.result(timeout=20)
-    proxy.restore()
     new_runner()
     eventually(lambda: server.status(unheard.step) == "SUCCESS")
-    told = server.log(unheard.step).decode()
-    assert told.startswith("begun\n» the end of the log is missing"), told
+    assert server.log(unheard.step) == last_words.ALL
+    eventually(lambda: list(tmp_path.glob("work/reports/*")) == [])
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, cut_short, into_a_pipe])
+def test_a_log_whose_end_was_lost_with_the_disk_says_so(
+    server: Server,
+    runner: Runner,
+    proxy: Proxy,
+    new_runner: NewRunner,
+    tmp_path: Path,
+    spoil: Callable[[Path], None],
+) -> None:
+    with last_words.unheard(server, runner, proxy, tmp_path) as unheard:
+        eventually(lambda: reports(tmp_path))
+        runner.stop()
+        unheard.outcome.result(timeout=20)
+    spoil(reports(tmp_path)[0].with_suffix(".log"))
+    new_runner()
+    eventually(lambda: server.status(unheard.step) == "SUCCESS")
+    told = server.log(unheard.step)
+    assert told.startswith(last_words.FIRST + "» the end of the log is missing".encode()), told

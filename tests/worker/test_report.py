@@ -52,6 +52,10 @@ def claimed(server: Server) -> str:
     return step
 
 
+def deliver(reporter: Reporter, step: str) -> bool:
+    return reporter.deliver(reporter.keep(step, REPORT))
+
+
 def spooled(work_dir: Path) -> list[Path]:
     return list((work_dir / "reports").glob("*.json"))
 
@@ -62,9 +66,12 @@ def test_a_report_waits_on_disk_until_the_server_answers(
     step = claimed(server)
     proxy.refuse()
     with ThreadPoolExecutor(1) as slot:
-        delivered = slot.submit(reporter.deliver, step, REPORT)
+        delivered = slot.submit(deliver, reporter, step)
         eventually(lambda: proxy.refused >= 2)
-        assert (json.loads(spooled(work_dir)[0].read_text()), delivered.done()) == ({"stepId": step, **REPORT}, False)
+        assert (json.loads(spooled(work_dir)[0].read_text()), delivered.done()) == (
+            {"stepId": step, "logBytes": 0, **REPORT},
+            False,
+        )
         assert server.status(step) == "RUNNING"
         proxy.restore()
         assert delivered.result(timeout=20) is True
@@ -90,7 +97,7 @@ def test_a_report_is_on_disk_before_it_is_sent(
         complete(self, step_id, report)
 
     monkeypatch.setattr(ApiClient, "complete", look)
-    reporter.deliver(step, REPORT)
+    deliver(reporter, step)
     folder = work_dir / "reports"
     assert seen == [([str(folder / f"{step}-1.part"), str(folder)], [f"{step}-1.json"])]
 
@@ -101,7 +108,7 @@ def test_a_report_whose_answer_was_lost_is_sent_again_and_taken_once(
     step = claimed(server)
     proxy.cut_answers_after(20)
     with ThreadPoolExecutor(1) as slot:
-        delivered = slot.submit(reporter.deliver, step, REPORT)
+        delivered = slot.submit(deliver, reporter, step)
         eventually(lambda: server.status(step) == "SUCCESS")
         proxy.restore()
         assert delivered.result(timeout=20) is True
@@ -118,7 +125,7 @@ def test_a_report_that_the_server_refuses_is_dropped_and_logged(
     server.client.post(f"/api/runner/{ended}/complete", {"status": "failed"})
     asked = ended if step_id == "ended" else "nobody"
     with capture_logs() as lines:
-        assert reporter.deliver(asked, REPORT) is True
+        assert deliver(reporter, asked) is True
     (line,) = [line for line in lines if line["event"] == "report refused"]
     assert (line["log_level"], line["step"], line["attempt"]) == ("warning", asked, 1)
     assert ("FAILED" if step_id == "ended" else "not found") in line["error"]
@@ -130,7 +137,7 @@ def test_a_report_that_cannot_be_kept_is_sent_all_the_same(server: Server, repor
     work_dir.mkdir()
     (work_dir / "reports").write_text("in the way")
     step = claimed(server)
-    assert reporter.deliver(step, REPORT) is True
+    assert deliver(reporter, step) is True
     assert server.status(step) == "SUCCESS"
 
 
@@ -140,7 +147,7 @@ def test_a_runner_that_stops_leaves_its_report_to_the_next(
     step = claimed(server)
     proxy.refuse()
     stop.set()
-    assert reporter.deliver(step, REPORT) is False
+    assert deliver(reporter, step) is False
     assert len(spooled(work_dir)) == 1
     proxy.restore()
     new_runner()
@@ -191,6 +198,8 @@ def after_complete(*arguments):
 stage = sys.argv.pop(1)
 if stage == "while it is written":
     spool.os.fsync = die
+elif stage == "before its log is sent":
+    ApiClient.append_log = die
 elif stage == "before it is sent":
     ApiClient.complete = die
 elif stage == "after it was answered":
@@ -200,8 +209,10 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("stage", ["while it is written", "before it is sent", "after it was answered"])
-def test_a_runner_killed_at_any_point_of_its_report_loses_none(
+@pytest.mark.parametrize(
+    "stage", ["while it is written", "before its log is sent", "before it is sent", "after it was answered"]
+)
+def test_a_runner_killed_at_any_point_of_its_report_loses_neither_that_nor_the_log(
     server: Server, proxy: Proxy, tmp_path: Path, new_runner: NewRunner, stage: str
 ) -> None:
     step = server.new_step("echo done")
@@ -219,6 +230,7 @@ def test_a_runner_killed_at_any_point_of_its_report_loses_none(
         assert next_one.run(step, 2) == Outcome(exit_code=0)
     eventually(lambda: server.status(step) == "SUCCESS")
     assert server.client.get(f"/api/builds/{server.step(step)['buildId']}").body["status"] == "SUCCESS"
+    assert server.log(step) == b"done\n"
     assert server.actions("step.completed") == (2 if stage == "while it is written" else 1)
     eventually(lambda: list((tmp_path / "work" / "reports").iterdir()) == [])
     eventually(lambda: not list((tmp_path / "work").glob("*-*")))

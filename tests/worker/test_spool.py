@@ -27,7 +27,7 @@ def test_what_a_killed_runner_left_half_written_is_removed(folder: Path) -> None
     (folder / "step-1.part").write_text('{"stepId": "st')
     kept = Spool(folder.parent).keep("other", REPORT)
     Spool(folder.parent).tidy()
-    assert list(folder.iterdir()) == [kept]
+    assert list(folder.iterdir()) == [kept.path]
 
 
 def test_what_another_runner_writes_just_now_is_left_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_what_another_runner_writes_just_now_is_left_alone(folder: Path, monkeyp
         Spool(folder.parent).tidy()
         there = names(folder)
         go_on.set()
-        assert kept.result(20) == folder / "step-1.json"
+        assert kept.result(20).path == folder / "step-1.json"
     assert (there, names(folder)) == (["step-1.part"], ["step-1.json"])
 
 
