@@ -13,6 +13,7 @@ from celery.signals import setup_logging, worker_ready, worker_shutting_down
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import BuildServerError, NotFound
+from app.models import Build
 from app.models.database import Database
 from app.models.hints import DISPATCH, PLAN
 from app.services import leases, planning
@@ -22,14 +23,13 @@ from tasks import deadline, pulse
 from tasks.celery_app import MAINTENANCE, SWEEP, VISIBILITY_TIMEOUT_S, make_celery
 from tasks.messages import is_id
 from tasks.outbox import Outbox
+from tasks.queues import waiting
 from tasks.ticker import Ticker
 
 log = structlog.get_logger(__name__)
 
 TASK_LIMIT_S = VISIBILITY_TIMEOUT_S / 2
 """A stuck task frees the rows it holds before its message reaches another orchestrator."""
-SWEEP_GOOD_FOR = 12
-"""Intervals until a sweep that nobody took is dropped: more than the longest task takes, and few to catch up with."""
 
 settings = load_settings()
 configure_logging(settings)
@@ -74,7 +74,10 @@ def dispatch(build_id: str) -> None:
 
 @app.task(name=SWEEP)
 def sweep() -> None:
-    """Find in the rows what no message brought: runners that are lost, unplanned builds, steps nobody claimed."""
+    """Find in the rows what no message brought: runners that are lost, unplanned builds, steps nobody claimed.
+
+    What becomes ready by it is handed out at once.
+    """
     for step_id, attempt in database.read(leases.overdue, settings.lease_s):
         with log_context(step=step_id, attempt=attempt):
             log.warning("attempt overdue")
@@ -86,16 +89,18 @@ def sweep() -> None:
     log.debug("swept")
 
 
-def attend(service: Callable[..., object], *ids: Any) -> None:
+def attend(service: Callable[..., Build], *ids: Any) -> None:
     """One finding of the sweep. What cannot be done about it is logged and must not keep the others waiting."""
     try:
-        database.transact(service, *ids)
+        outbox.hand_out(database.transact(service, *ids).id)
     except (BuildServerError, SQLAlchemyError):
         log.exception("the sweep cannot settle this; it will try again")
 
 
 def ask_for_sweep() -> None:
-    app.send_task(SWEEP, queue=MAINTENANCE, expires=SWEEP_GOOD_FOR * settings.sweep_interval_s)
+    """Unless one waits already, which every orchestrator may have asked for: they are not to be caught up with."""
+    if not waiting(app, MAINTENANCE):
+        app.send_task(SWEEP, queue=MAINTENANCE)
 
 
 ticker = Ticker(settings.sweep_interval_s, ask_for_sweep)

@@ -17,6 +17,7 @@ from app.services import dispatching
 from app.services.dispatching import Dispatch
 from tasks.broker_watch import UNREACHABLE, BrokerWatch
 from tasks.celery_app import RUN, pool_queue
+from tasks.queues import waiting
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +54,7 @@ class Outbox:
     def _queued(self, pool: str) -> int | None:
         """How many messages wait in the pool's queue; None where the broker does not say."""
         try:
-            with self._celery.connection_or_acquire() as connection:
-                return int(connection.default_channel.queue_declare(pool_queue(pool)).message_count)
+            return waiting(self._celery, pool_queue(pool))
         except UNREACHABLE as error:
             log.warning("queue cannot be counted; the next sweep will", pool=pool, error=str(error))
             return None

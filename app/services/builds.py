@@ -49,7 +49,7 @@ def create(session: Session, project_id: str, request: BuildRequest, idempotency
     of the workflow's steps and edges. NotFound for the project or the workflow; Conflict for a key used otherwise.
     """
     project = projects.get(session, project_id)
-    if earlier := _with_key(session, project.id, request, idempotency_key):
+    if earlier := _earlier(session, project.id, request, idempotency_key):
         return earlier
     workflow = workflows.get_of_project(session, request.workflow_id, project.id)
     with Trail(session, actor="api") as trail:
@@ -58,7 +58,7 @@ def create(session: Session, project_id: str, request: BuildRequest, idempotency
             with session.begin_nested():
                 session.add(build)
         except IntegrityError:
-            if earlier := _with_key(session, project.id, request, idempotency_key):
+            if earlier := _earlier(session, project.id, request, idempotency_key):
                 return earlier
             raise
         _lay_out(session, build, workflow)
@@ -96,13 +96,16 @@ def lock(session: Session, build_id: str) -> Build:
     return build
 
 
-def _with_key(session: Session, project_id: str, request: BuildRequest, key: str | None) -> Build | None:
+def _earlier(session: Session, project_id: str, request: BuildRequest, key: str | None) -> Build | None:
+    """The build of the same request; who asks again may have had no answer because the first hint never went out."""
     if key is None:
         return None
     query = select(Build).where(Build.project_id == project_id, Build.idempotency_key == key)
     build = session.scalars(query).one_or_none()
     if build is not None and build.request_hash != request.fingerprint():
         raise Conflict("this Idempotency-Key was used for another request; take a new one", "idempotency_key_reused")
+    if build is not None and build.planned_at is None and not build.status.is_final:
+        hint(session, PLAN, build.id)
     return build
 
 

@@ -122,8 +122,8 @@ def overdue(session: Session, lease_s: float) -> Sequence[tuple[str, int]]:
     return [(row.step_run_id, row.number) for row in rows]
 
 
-def expire(session: Session, step_id: str, number: int) -> None:
-    """End an attempt that is overdue; one that ended or was extended meanwhile is left alone."""
+def expire(session: Session, step_id: str, number: int) -> Build:
+    """End an attempt that is overdue; one that ended or was extended meanwhile is left alone. Returns its build."""
     build, run = steps.lock(session, step_id)
     attempt = steps.lock_attempt(session, run, number)
     if attempt is None:
@@ -132,6 +132,7 @@ def expire(session: Session, step_id: str, number: int) -> None:
         reason = rulings.overdue(trail.now, attempt.lease_expires_at, attempt.deadline_at)
         if attempt.finished_at is None and reason:
             endings.end(trail, build, run, attempt, endings.Outcome(False, reason), AuditAction.STEP_EXPIRED)
+    return build
 
 
 def _timeout_s(run: StepRun, times: LeaseTimes) -> int:

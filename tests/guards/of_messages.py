@@ -70,6 +70,20 @@ OF_MESSAGES = (
         (f"{SWEEP}::test_lost_runners_are_not_kept_waiting_by_a_backlog",),
     ),
     Guard(
+        "one sweep waits, and no more",
+        "tasks/orchestrator.py",
+        "    if not waiting(app, MAINTENANCE):",
+        "    if True:",
+        (f"{SWEEP}::test_of_sweeps_that_nobody_takes_one_waits",),
+    ),
+    Guard(
+        "what a sweep releases is handed out",
+        "tasks/orchestrator.py",
+        "        outbox.hand_out(database.transact(service, *ids).id)",
+        "        database.transact(service, *ids)",
+        (f"{SWEEP}::test_one_sweep_finds_a_lost_runner_and_hands_its_step_out",),
+    ),
+    Guard(
         "lease by the database's clock",
         "app/models/clock.py",
         "    now: datetime = session.scalars(_POSTGRESQL_NOW).one()",

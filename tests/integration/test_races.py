@@ -1,5 +1,6 @@
 """What happens at one moment happens in some order, once, on both databases."""
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -86,7 +87,8 @@ def test_a_report_and_the_sweep_at_once_end_an_attempt_once(plant: Plant) -> Non
     plant.age(step_id, "lease_expires_at")
     report = partial(plant.complete, step_id, SUCCESS, 1)
     sweep = partial(plant.database.transact, leases.expire, step_id, 1)
-    at_once([report, sweep] * (WIDTH // 2))
+    calls: list[Callable[[], object]] = [report, sweep] * (WIDTH // 2)
+    at_once(calls)
     (attempt,) = plant.attempts(step_id)
     won = attempt.status == "SUCCESS"
     assert plant.run_of(step_id).status == ("SUCCESS" if won else "READY")

@@ -29,7 +29,7 @@ class Channel(HTTPChannel):
     size_bytes = 0
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        self.since = time.time()
+        self.since = time.monotonic()
         super().__init__(*args, **named)
 
     @property
@@ -50,11 +50,20 @@ class Channel(HTTPChannel):
             return bool(now >= self.last_activity + timeout_s)
         return now >= self.since + timeout_s + self.size_bytes / LEAST_BYTES_PER_S
 
+    @property
+    def last_activity(self) -> float:
+        """When something was last sent or received. waitress sets it by the wall clock, which may jump."""
+        return self._active_at
+
+    @last_activity.setter
+    def last_activity(self, _wall: float) -> None:
+        self._active_at = time.monotonic()
+
     def received(self, data: bytes) -> None:
         if self.is_ending:
             return
         if not self.request and not self.requests:
-            self.since, self.size_bytes = time.time(), 0
+            self.since, self.size_bytes = time.monotonic(), 0
         super().received(data)
         if self.request:
             self.size_bytes = max(self.request.content_length, self.request.body_bytes_received)
@@ -67,7 +76,7 @@ class Channel(HTTPChannel):
             return
         if not self.server.accepting:
             self.requests[0].headers["CONNECTION"] = "close"
-        self.since = time.time()
+        self.since = time.monotonic()
         super().service()
 
     def writable(self) -> bool:
@@ -82,7 +91,7 @@ class Channel(HTTPChannel):
         if self.is_ending or not self.will_close:
             self.drop()
             return
-        self.will_close, self.is_ending, self.since = False, True, time.time()
+        self.will_close, self.is_ending, self.since = False, True, time.monotonic()
         try:
             self.socket.shutdown(socket.SHUT_WR)
         except OSError:

@@ -30,7 +30,7 @@ class Worker(BaseWorker):
         while self.alive and os.getppid() == self.ppid:
             self._step()
         wasyncore.dispatcher.close(server)  # its own would also end what threads wake the loop with
-        self._end(time.time())
+        self._end(time.monotonic())
 
     def _server(self) -> wasyncore.dispatcher:
         """waitress's time limit and high-water mark are off: one lets clients drip, the other makes threads wait."""
@@ -61,8 +61,8 @@ class Worker(BaseWorker):
         if len(self._map) >= self.cfg.worker_connections:
             for channel in self._waiting()[:1]:
                 channel.drop()
-        if time.time() >= self._next_look:
-            self._look(time.time())
+        if time.monotonic() >= self._next_look:
+            self._look(time.monotonic())
 
     def _channels(self) -> list[Channel]:
         return [each for each in self._map.values() if isinstance(each, Channel)]
@@ -83,9 +83,9 @@ class Worker(BaseWorker):
 
     def _end(self, now: float) -> None:
         """Whole requests are answered, and a last one may come on each connection, which is told that it is."""
-        while self._channels() and time.time() < now + self.cfg.graceful_timeout:
+        while self._channels() and time.monotonic() < now + self.cfg.graceful_timeout:
             self._step()
-            if time.time() >= now + LINGER_S:
+            if time.monotonic() >= now + LINGER_S:
                 for channel in self._channels():
                     if not channel.is_owed:
                         channel.drop()
