@@ -2,15 +2,16 @@
 
 Every API process notes each second or two that it is there and reaches the database. While nobody has, and for one
 lease after somebody has again, no attempt counts as lost: its runner may be alive and in vain have tried to say so. The
-same holds where the database's clock has jumped, which looks no different.
+same holds where the database's clock has jumped, which looks no different; and where it was put back, no lease lasts
+longer for that.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, literal, select, update
 from sqlalchemy.orm import Session
 
-from app.models import ApiPresence
+from app.models import ApiPresence, Attempt
 from app.models.base import UtcDateTime
 from app.models.clock import database_now
 
@@ -20,13 +21,16 @@ four times as often as they must, and try again every second."""
 
 
 def note(session: Session, lease_s: float) -> bool:
-    """Note that the API is there; whether it had been away. One small update."""
+    """Note that the API is there; whether it had been away. One small update, and then another one."""
     now, gap = database_now(session), timedelta(seconds=lease_s * GAP_SHARE)
     unbroken = ApiPresence.seen_at.between(now - gap, now + gap)
     noted = update(ApiPresence).values(
         seen_at=now, since=case((unbroken, ApiPresence.since), else_=literal(now, UtcDateTime))
     )
-    return session.scalars(noted.returning(ApiPresence.since)).one() == now
+    was_away = session.scalars(noted.returning(ApiPresence.since)).one() == now
+    if was_away:
+        _limit_leases(session, now + timedelta(seconds=lease_s))
+    return was_away
 
 
 def allows_verdicts(session: Session, lease_s: float) -> bool:
@@ -34,3 +38,9 @@ def allows_verdicts(session: Session, lease_s: float) -> bool:
     now, gap, lease = database_now(session), timedelta(seconds=lease_s * GAP_SHARE), timedelta(seconds=lease_s)
     heard = (ApiPresence.seen_at.between(now - gap, now + gap), ApiPresence.since <= now - lease)
     return session.scalar(select(ApiPresence.id).where(*heard)) is not None
+
+
+def _limit_leases(session: Session, until: datetime) -> None:
+    """Of attempts whose runners send heartbeats: none of those could have asked for more."""
+    too_long = (Attempt.finished_at.is_(None), Attempt.heartbeats, Attempt.lease_expires_at > until)
+    session.execute(update(Attempt).where(*too_long).values(lease_expires_at=until))

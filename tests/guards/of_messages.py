@@ -5,6 +5,7 @@ from tests.guards.guard import CONTRACTS, Guard
 SETTINGS = ("tests/unit/test_celery_settings.py",)
 TASKS = "tests/integration/tasks"
 SWEEP = f"{TASKS}/test_sweep.py"
+CLOCKS = f"{TASKS}/test_clocks.py"
 
 
 def option(name: str, line: str) -> Guard:
@@ -88,7 +89,7 @@ OF_MESSAGES = (
         "app/models/clock.py",
         "    now: datetime = session.scalars(_POSTGRESQL_NOW).one()",
         "    now = datetime.now(UTC)",
-        ("tests/integration/test_leases.py::test_no_service_and_no_table_asks_the_clock_of_its_process",),
+        (f"{CLOCKS}::test_one_whose_clock_jumps_takes_no_attempt_away_and_leaves_none[fast-api]",),
     ),
     Guard(
         "publish outside the request",

@@ -130,6 +130,13 @@ OF_ROWS = (
         (f"{PRESENCE}::test_a_clock_that_jumps_is_as_good_as_a_gap",),
     ),
     Guard(
+        "presence: no lease lasts longer for a clock put back",
+        "app/services/presence.py",
+        "        _limit_leases(session, now + timedelta(seconds=lease_s))",
+        "        pass",
+        (f"{PRESENCE}::test_where_the_clock_is_put_back_a_lost_runner_is_missed_no_later",),
+    ),
+    Guard(
         "log offset",
         "app/services/logs.py",
         'fresh = content[end - offset :] if offset <= end else b""',

@@ -109,9 +109,9 @@ class Plant:
         for step_id, attempt in self.overdue():
             self.database.transact(leases.expire, step_id, attempt)
 
-    def age(self, step_id: str, column: str) -> None:
+    def age(self, step_id: str, column: str, past_s: int = 60) -> None:
         """Put a time of the step's live attempt a minute into the past, by the database's own clock."""
-        self._put_back("attempts", column, "step_run_id = :id AND finished_at IS NULL", step_id)
+        self._put_back("attempts", column, "step_run_id = :id AND finished_at IS NULL", step_id, past_s)
 
     def age_step(self, step_id: str, past_s: int = 60) -> None:
         """Let the step be due for its next message since so many seconds."""
@@ -157,7 +157,7 @@ class Plant:
     def _put_back(self, table: str, column: str, where: str, identifier: str, past_s: int = 60) -> None:
         sqlite = self.database.engine.dialect.name == "sqlite"
         past = (
-            f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '-{past_s} seconds')"
+            f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{-past_s} seconds')"
             if sqlite
             else f"now() - interval '{past_s} seconds'"
         )

@@ -1,13 +1,15 @@
 """No runner counts as lost while it could not be heard, by the database's clock and by the rows alone."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
 from app.models import ApiPresence
+from app.models.clock import database_now
 from app.models.database import Database
 from app.services import leases, presence
+from app.services.leases import Claimant
 from tests.integration.plant import Plant
 
 LEASE_S = 30.0
@@ -42,6 +44,9 @@ class Api:
         assert not self.allows_verdicts
         self.notes_for(4)
         assert self.allows_verdicts
+
+    def now(self) -> datetime:
+        return self.database.read(database_now)
 
     @property
     def allows_verdicts(self) -> bool:
@@ -90,6 +95,24 @@ def test_a_clock_that_jumps_is_as_good_as_a_gap(api: Api, jump_s: int) -> None:
     assert not api.allows_verdicts
     assert api.note()
     assert not api.allows_verdicts
+
+
+def test_where_the_clock_is_put_back_a_lost_runner_is_missed_no_later(plant: Plant, api: Api) -> None:
+    """Those that send no heartbeats hold an attempt for as long as the step may take, whatever the clock says."""
+    heard, silent = (plant.planned({"a": []}).steps["a"] for _ in range(2))
+    plant.claim(heard)
+    plant.claim(silent, Claimant("by hand"))
+    api.note()
+    for step_id in (heard, silent):
+        plant.age(step_id, "lease_expires_at", -7_200)
+    api.passes(-600)
+    assert api.note()
+    left = {
+        step_id: (plant.attempts(step_id)[0].lease_expires_at - api.now()).total_seconds()
+        for step_id in (heard, silent)
+    }
+    assert left[heard] <= LEASE_S
+    assert left[silent] > 3_600
 
 
 def test_several_apis_are_one(api: Api, database: Database) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,11 +38,15 @@ OPTIONS = {
 
 
 class PostgresServer:
-    """A running server. `database()` copies the migrated template, which takes milliseconds."""
+    """A running server. `database()` copies the migrated template, which takes milliseconds.
 
-    def __init__(self, programs: Path) -> None:
+    `environ`: what the server's own environment has besides.
+    """
+
+    def __init__(self, programs: Path, environ: Mapping[str, str] = server_process.NOTHING_ELSE) -> None:
         self._folder = server_process.short_folder("pg")
         self._programs = _reachable(programs, self._folder)
+        self._environ = environ
         self._numbers = itertools.count(1)
         self._make()
         self._process = self._start()
@@ -116,7 +120,10 @@ class PostgresServer:
         data, log = self._folder / "data", self._folder / "log"
         options = [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
         process = server_process.start(
-            [str(self._programs / "postgres"), "-D", str(data), "-k", str(self._folder), *options], log, STOP
+            [str(self._programs / "postgres"), "-D", str(data), "-k", str(self._folder), *options],
+            log,
+            STOP,
+            self._environ,
         )
         eventually(lambda: self._answers(process), describe=log.read_text)
         return process
@@ -135,9 +142,9 @@ class PostgresServer:
 
 
 @contextmanager
-def running() -> Iterator[PostgresServer]:
+def running(environ: Mapping[str, str] = server_process.NOTHING_ELSE) -> Iterator[PostgresServer]:
     """A server of one's own, gone afterwards with all it kept."""
-    server = PostgresServer(find_programs())
+    server = PostgresServer(find_programs(), environ)
     try:
         yield server
     finally:

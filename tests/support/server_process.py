@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 STOP_DEADLINE_S = 20.0
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+NOTHING_ELSE: Mapping[str, str] = {}
 
 
 def short_folder(prefix: str) -> Path:
@@ -27,7 +29,9 @@ def unprivileged_user() -> pwd.struct_passwd:
     return names.get("postgres") or names["nobody"]
 
 
-def start(words: list[str], log: Path, stop_signal: signal.Signals) -> subprocess.Popen[bytes]:
+def start(
+    words: list[str], log: Path, stop_signal: signal.Signals, environ: Mapping[str, str] = NOTHING_ELSE
+) -> subprocess.Popen[bytes]:
     """The program, running; where the kernel can do it, `stop_signal` reaches it when the tests die."""
     leash = ["setpriv", "--pdeathsig", stop_signal.name.removeprefix("SIG")] if shutil.which("setpriv") else []
     user, group, extra_groups = _identity()
@@ -37,7 +41,7 @@ def start(words: list[str], log: Path, stop_signal: signal.Signals) -> subproces
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=ENVIRONMENT,
+            env={**ENVIRONMENT, **environ},
             cwd=log.parent,
             user=user,
             group=group,

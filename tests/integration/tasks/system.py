@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import redis
+import urllib3
 from celery import Celery
 from sqlalchemy import func, select
 
@@ -84,7 +85,7 @@ class System:
 
     def api(self, **settings: str) -> Program:
         program = self.start(commands.API, **settings)
-        program.wait_line("Booting worker")
+        eventually(self._is_served, describe=lambda: program.text)
         return program
 
     def attend(self) -> None:
@@ -140,6 +141,13 @@ class System:
     def push(self, queue: str, entry: bytes) -> None:
         """Put raw bytes where messages are."""
         self.redis.lpush(PREFIX + queue, entry)
+
+    def _is_served(self) -> bool:
+        """A connection alone would not say so: gunicorn's listener is there before its workers are."""
+        try:
+            return urllib3.request("GET", f"http://127.0.0.1:{self.port}/healthz", retries=False).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
 
     def _show(self) -> str:
         return f"{self._waiting()!r}, {self.unacknowledged()} unacknowledged"
