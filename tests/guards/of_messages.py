@@ -54,7 +54,7 @@ OF_MESSAGES = (
         "tasks/outbox.py",
         "            self._database.transact(dispatching.take_back, tuple(unsent))",
         "            pass",
-        (f"{TASKS}/test_broker_loss.py::test_a_full_broker_is_told_of_once_and_what_it_refused_is_found_in_the_rows",),
+        (f"{TASKS}/test_full_broker.py::test_an_orchestrator_plans_what_lies_in_a_full_broker",),
     ),
     Guard(
         "one finding keeps no other waiting",
@@ -89,7 +89,7 @@ OF_MESSAGES = (
         "app/models/clock.py",
         "    now: datetime = session.scalars(_POSTGRESQL_NOW).one()",
         "    now = datetime.now(UTC)",
-        (f"{CLOCKS}::test_one_whose_clock_jumps_takes_no_attempt_away_and_leaves_none[fast-api]",),
+        (f"{CLOCKS}::test_one_whose_clock_jumps_takes_no_attempt_away_and_leaves_none[api-fast]",),
     ),
     Guard(
         "publish outside the request",

@@ -42,7 +42,7 @@ OF_RUNNERS = (
         "worker/keeper.py",
         "        process_tree.kill_children()\n",
         "",
-        (f"{EXECUTOR}::test_what_a_command_leaves_in_the_background_ends_with_it",),
+        (f"{ESCAPE}::test_the_keeper_alone_sees_to_it_that_nothing_is_left",),
     ),
     Guard(
         "the zygote kills what a dead keeper kept",

@@ -1,5 +1,7 @@
 """A command that kills what keeps it: it gains nothing by it, its neighbours lose nothing, and the next one runs."""
 
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -81,6 +83,16 @@ def test_who_stops_its_keeper_ends_as_if_it_had_killed_it(execution: Execution, 
     assert execution.run(f"{NAMED}{DAEMON}kill -STOP {stopped}; sleep 1000") == Ending(Cause.KEEPER_LOST)
     assert execution.left() == []
     assert execution.run("true") == Ending(Cause.ITSELF, 0)
+
+
+def test_the_keeper_alone_sees_to_it_that_nothing_is_left(execution: Execution) -> None:
+    """Those above it, which would do the same, are stopped meanwhile."""
+    noted = "echo $guard $zygote > above; "
+    ended = execution.run(f"{NAMED}{DAEMON}{noted}kill -STOP $guard $zygote; exit 7")
+    left = execution.left()
+    for pid in (execution.folder / "above").read_text().split():
+        os.kill(int(pid), signal.SIGCONT)
+    assert (ended, left) == (Ending(Cause.ITSELF, 7), [])
 
 
 def test_a_zygote_that_was_stopped_holds_nobody_up(execution: Execution) -> None:

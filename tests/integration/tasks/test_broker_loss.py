@@ -98,16 +98,19 @@ def test_a_worker_looks_for_its_broker_every_few_seconds_however_long_that_is_aw
     system.broker.start()
 
 
-def test_an_orchestrator_that_could_not_acknowledge_a_message_takes_the_next(system: System) -> None:
+@pytest.mark.parametrize(("goes", "comes_back"), [("stop", "start"), ("freeze", "thaw")])
+def test_an_orchestrator_that_could_not_acknowledge_a_message_takes_the_next(
+    system: System, goes: str, comes_back: str
+) -> None:
     """It takes one at a time, and that one is not held for ever."""
     orchestrator = swept(system)
     build = system.build()
     with locked(system, build):
         system.celery.send_task("builds.plan", (build,))
         orchestrator.wait_line("planning")
-        system.broker.stop()
+        getattr(system.broker, goes)()
     orchestrator.wait_line("Couldn't ack")
-    system.broker.start()
+    getattr(system.broker, comes_back)()
     system.celery.send_task("builds.plan", (build,))
     eventually(lambda: len(orchestrator.lines("planning")) == 2, describe=lambda: orchestrator.text)
 
