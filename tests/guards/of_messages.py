@@ -124,7 +124,7 @@ OF_MESSAGES = (
         "tasks/transport.py",
         "            virtual.QoS.ack(self, delivery_tag)",
         "            pass",
-        (f"{TASKS}/test_broker_loss.py::test_an_orchestrator_that_could_not_acknowledge_a_message_takes_the_next",),
+        (f"{TASKS}/test_broker_loss.py::test_an_orchestrator_that_could_not_acknowledge_messages_takes_the_next",),
     ),
     Guard(
         "an orchestrator's message outlives it",
