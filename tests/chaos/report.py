@@ -34,16 +34,10 @@ def _body(verdict: Verdict) -> Iterable[str]:
     yield f"  restarts  {counted(verdict.restarts)}"
     yield f"  attempts  {verdict.attempts}, the last build ended {verdict.open_after_s} s after the last fault"
     yield from _of_recoveries(verdict)
-    yield from _of_logs(verdict)
     if verdict.control:
         yield f"  control   {sum(verdict.control_faults.values())} faults: {counted(verdict.control_faults)}"
     yield from _compared(verdict.ours, verdict.control)
     yield from _of_invariants(verdict.wrong)
-
-
-def _of_logs(verdict: Verdict) -> Iterable[str]:
-    said = f"{verdict.logs_with_gap} say that their end is missing, as their runner was killed while it was on its way"
-    yield f"  logs      {said}; of {verdict.logs_short} it is"
 
 
 def _of_recoveries(verdict: Verdict) -> Iterable[str]:

@@ -83,9 +83,6 @@ def _judge(
         lives = ledger.lives(ledger.read(folder, build))
         verdict.attempts += sum(len(attempts) for attempts in told.attempts.values())
         verdict.add_recoveries(figures.recoveries(told.attempts.values(), striker.kills))
-        for step in plan.steps:
-            for log in told.logs[step.name][-1:]:
-                verdict.add_log(log, step.printed())
         verdict.ours.add(figures.count(plan, lives.values(), told.build["status"] in FINAL))
         for invariant, wrongs in judge(Evidence(plan, told, lives, watch.seen.get(build, {}))).items():
             verdict.wrong.setdefault(invariant, []).extend(f"build {plan.number}: {wrong}" for wrong in wrongs)

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from tests.chaos import logs
 from tests.chaos.figures import Figures, Recovery, spread
 from tests.chaos.order import Order
 from tests.chaos.storm import Fault
@@ -23,8 +22,6 @@ class Verdict:
     retried_questions: int = 0
     released_s: list[float] = field(default_factory=list)
     claimed_s: list[float] = field(default_factory=list)
-    logs_with_gap: int = 0
-    logs_short: int = 0
     wrong: dict[str, list[str]] = field(default_factory=dict)
     ours: Figures = field(default_factory=Figures)
     control: Figures | None = None
@@ -36,11 +33,6 @@ class Verdict:
         kills = self.faults.get(Fault.KILL.value, 0)
         read_off = {"kills": kills, "released_s": spread(self.released_s), "claimed_s": spread(self.claimed_s)}
         return {**asdict(self), "read_off": read_off}
-
-    def add_log(self, log: bytes, printed: bytes) -> None:
-        """The log of a step's last attempt."""
-        self.logs_with_gap += logs.has_gap(log)
-        self.logs_short += logs.is_short(log, printed)
 
     def add_recoveries(self, recoveries: Iterable[Recovery]) -> None:
         for recovery in recoveries:
@@ -57,8 +49,6 @@ class Verdict:
         self.open_after_s = max(self.open_after_s, other.open_after_s)
         self.released_s += other.released_s
         self.claimed_s += other.claimed_s
-        self.logs_with_gap += other.logs_with_gap
-        self.logs_short += other.logs_short
         self.ours.add(other.ours)
         if other.control:
             self.control = self.control or Figures()
