@@ -11,8 +11,7 @@ from app.cli.answers import Build, Project
 from app.cli.client import ApiClient
 from app.cli.errors import ExitStatus, UsageFault
 from app.cli.field_readers import did_you_mean
-from app.cli.options import connect, console, json_option, print_line, server_option
-from app.cli.submit import LOCAL_ACCOUNT
+from app.cli.options import account_option, connect, console, json_option, print_line, server_option
 from app.cli.wording import SHORT_BUILD, age, cropped, duration, origin
 from app.domain.vocabulary import BuildStatus
 
@@ -30,12 +29,13 @@ STATUS_STYLES: dict[str, str] = {
 @click.command()
 @click.option("--project", metavar="NAME|ID", help="Only builds of this project.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, newest first.")
+@account_option
 @server_option
 @json_option
-def builds(project: str | None, limit: int, server: str | None, as_json: bool) -> ExitStatus:
+def builds(project: str | None, limit: int, account: str, server: str | None, as_json: bool) -> ExitStatus:
     """List builds, newest first."""
     client, _ = connect(server)
-    projects = {found.id: found for found in _wanted_projects(client, project)}
+    projects = {found.id: found for found in _wanted_projects(client, account, project)}
     found = [build for project_id in projects for build in client.builds_json(project_id, limit)]
     newest = sorted(found, key=lambda build: (build["createdAt"], build["id"]), reverse=True)[:limit]
     if as_json:
@@ -86,11 +86,12 @@ def _cells(build: Build, projects: dict[str, Project], now: datetime) -> list[st
     ]
 
 
-def _wanted_projects(client: ApiClient, wanted: str | None) -> list[Project]:
-    projects = client.projects(LOCAL_ACCOUNT)
+def _wanted_projects(client: ApiClient, account: str, wanted: str | None) -> list[Project]:
+    projects = client.projects(account)
     if wanted is None:
         return projects
     found = [project for project in projects if wanted in (project.name, project.id)]
     if not found:
-        raise UsageFault(f"there is no project {wanted!r}{did_you_mean(wanted, [p.name for p in projects])}")
+        hint = did_you_mean(wanted, [each.name for each in projects]) or "; --account names another one"
+        raise UsageFault(f"the account {account!r} has no project {wanted!r}{hint}")
     return found

@@ -15,7 +15,7 @@ from app.cli.demo_repository import WORKFLOW, make_repository
 from app.cli.errors import ExitStatus
 from app.cli.follow import follow
 from app.cli.git_source import find_source
-from app.cli.options import connect, patient_console
+from app.cli.options import LOCAL_ACCOUNT, connect, patient_console
 from app.cli.outcome import command_line, print_outcome
 from app.cli.private_folder import private_folder
 from app.cli.progress import Progress
@@ -82,7 +82,7 @@ def _build(plan: Plan, folder: Path, out: Console) -> ExitStatus:
     client, settings = connect(plan.url)
     source = find_source(str(make_repository(folder)), None, None, folder)
     workflow = read_workflow_file(WORKFLOW, plan.settings)
-    build = submit(client, workflow, PROJECT_NAME, source)
+    build = submit(client, workflow, LOCAL_ACCOUNT, PROJECT_NAME, source)
     out.print()
     print_heading(out, build, f"{PROJECT_NAME} / {workflow.name}", source)
     finished = follow(client, build.id, Progress(out))

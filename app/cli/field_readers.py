@@ -171,7 +171,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _meant(word: str | None) -> str:
-    return f"; did you mean {word!r}?" if word else ""
+    return f"; did you mean {str(word)!r}?" if word else ""
 
 
 def _pairs(reading: Reading, node: yaml.Node, path: str) -> dict[str, yaml.Node] | None:
@@ -196,11 +196,19 @@ def _scalar(reading: Reading, node: yaml.Node, path: str, tag: str, wanted: str)
         reading.fault(node, path, f"must be {wanted}, not {_kind(node)}")
         return None
     if node.tag != tag:
-        quote = f'; write "{node.value}" in quotes if text is meant' if tag == STRING and node.value else ""
-        reading.fault(node, path, f"must be {wanted}, not {node.value or 'empty'}{quote}")
+        reading.fault(node, path, f"must be {wanted}, not {_mistaken(node, tag)}")
         return None
     reading.visit(node, path)
     return str(node.value)
+
+
+def _mistaken(node: yaml.ScalarNode, wanted: str) -> str:
+    """A value of another type than is wanted, and what to do if the quotation marks alone are wrong."""
+    if wanted == STRING and node.value:
+        return f'{node.value}; write "{node.value}" in quotes if text is meant'
+    if node.tag == STRING and node.style:
+        return f"the text {node.value!r}; write it without quotes"
+    return node.value or "empty"
 
 
 def _kind(node: yaml.Node) -> str:

@@ -13,11 +13,18 @@ from app.cli.patient_output import PatientOutput
 from config.settings import Settings, load_settings
 
 Command = Callable[..., Any]
+LOCAL_ACCOUNT = "local"
+"""The account of what is made here unless another one is asked for, as the contract has accounts but no login."""
 
 
 def server_option(command: Command) -> Command:
     text = "Address of the server; else BUILDSERVER_API_URL, else http://127.0.0.1:3000."
     return click.option("--server", metavar="URL", help=text)(command)
+
+
+def account_option(command: Command) -> Command:
+    text = "Account that the project belongs to."
+    return click.option("--account", metavar="ID", default=LOCAL_ACCOUNT, show_default=True, help=text)(command)
 
 
 def json_option(command: Command) -> Command:

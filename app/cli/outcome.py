@@ -36,16 +36,18 @@ def print_outcome(console: Console, client: ApiClient, build: Build, default_ser
 
 
 def print_log_tail(console: Console, client: ApiClient, build: Build, step: StepRun, default_server: str) -> None:
-    """The last lines of a step's log, and the command that shows all of it."""
+    """The last lines of a step's log, and the command that shows all of it where that is more."""
     lines = printable(client.step_log(step.id).decode(errors="replace")).splitlines()
     tail = lines[-TAIL_LINES:]
-    heading = f"the last {len(tail)} of {len(lines)} lines" if len(lines) > len(tail) else "its log"
+    is_cut = len(lines) > len(tail)
+    heading = f"the last {len(tail)} of {len(lines)} lines" if is_cut else "its log"
     console.print()
     print_line(console, Text(f"── {one_line(step.name)}: {heading}", style="bold"))
     for line in tail or ["(it printed nothing)"]:
         console.print(Text(f"  {line}"), soft_wrap=True)
-    command = command_line(client, default_server, "logs", build.id, step.name)
-    console.print(Text(f"── all of it: {command}", style="dim"), soft_wrap=True)
+    if is_cut:
+        command = command_line(client, default_server, "logs", build.id, step.name)
+        console.print(Text(f"── all of it: {command}", style="dim"), soft_wrap=True)
 
 
 def command_line(client: ApiClient, default_server: str, *arguments: str) -> str:

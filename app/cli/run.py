@@ -12,7 +12,7 @@ from app.cli.client import ApiClient
 from app.cli.errors import ExitStatus
 from app.cli.follow import follow
 from app.cli.git_source import Source, find_source
-from app.cli.options import connect, console, heading, json_option, print_line, server_option
+from app.cli.options import account_option, connect, console, heading, json_option, print_line, server_option
 from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress
 from app.cli.submit import submit
@@ -27,6 +27,7 @@ from app.domain.limits import NAME_LENGTH
 @click.option("--branch", metavar="NAME", help="Branch to build; else the one that is checked out.")
 @click.option("--commit", metavar="HASH", help="Commit to build; else the newest of the branch.")
 @click.option("--project", metavar="NAME", help="Project the build belongs to; else the name of the repository.")
+@account_option
 @server_option
 @json_option
 def run(
@@ -35,6 +36,7 @@ def run(
     branch: str | None,
     commit: str | None,
     project: str | None,
+    account: str,
     server: str | None,
     as_json: bool,
 ) -> ExitStatus:
@@ -46,7 +48,7 @@ def run(
     workflow = read_workflow_file(file, settings)
     source = find_source(repo, branch, commit, Path.cwd())
     name = writable(project or (source.name if source else Path.cwd().name or "root"))
-    build = submit(client, workflow, name[:NAME_LENGTH], source)
+    build = submit(client, workflow, account, name[:NAME_LENGTH], source)
     out = console(to_stderr=as_json)
     print_heading(out, build, f"{name} / {workflow.name}", source)
     return watch(out, client, build, settings.api_url, as_json)

@@ -13,23 +13,20 @@ from app.cli.git_source import Source
 from app.cli.images import register_images
 from app.cli.workflow_file import WorkflowFile
 
-LOCAL_ACCOUNT = "local"
-"""The account of everything that the command line makes, as the contract has accounts but no login."""
-
 BUILD_TRIES = 3
 
 
-def submit(client: ApiClient, file: WorkflowFile, project_name: str, source: Source | None) -> Build:
+def submit(client: ApiClient, file: WorkflowFile, account: str, project_name: str, source: Source | None) -> Build:
     """Create the build. Posting it is repeated where the answer was lost; the server makes one build of it."""
     slugs = register_images(client, file.images())
-    project = find_project(client, project_name) or client.create_project(LOCAL_ACCOUNT, project_name)
+    project = _find_project(client, account, project_name) or client.create_project(account, project_name)
     workflow = _workflow(client, project, file.name, file.payload(slugs))
     body = {"workflowId": workflow.id, **(source.fields if source else {})}
     return _create_build(client, project.id, body)
 
 
-def find_project(client: ApiClient, name: str) -> Project | None:
-    return next((project for project in client.projects(LOCAL_ACCOUNT) if project.name == name), None)
+def _find_project(client: ApiClient, account: str, name: str) -> Project | None:
+    return next((project for project in client.projects(account) if project.name == name), None)
 
 
 def _workflow(client: ApiClient, project: Project, name: str, steps: list[dict[str, Any]]) -> Workflow:

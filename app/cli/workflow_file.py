@@ -54,6 +54,7 @@ NAMES_ELSEWHERE = {
     **dict.fromkeys(["allow_failure", "continue-on-error", "ignore_failure"], "allowFailure"),
     **dict.fromkeys(["retry", "max_retries"], "retries"),
     **dict.fromkeys(["runs-on", "tags", "agents", "labels"], "pool"),
+    **dict.fromkeys(["stage", "group"], "dependsOn"),
     "container": "image",
 }
 ALIASES = {"run": "runScript", "image": "imageSlug"}

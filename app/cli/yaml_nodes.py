@@ -19,8 +19,13 @@ ADVICE = {
     "mapping values are not allowed here": "put text that holds ': ' in quotes, or below `|`",
     "expected <block end>": "indent it as the lines that it belongs to",
     "character '\\t'": "indent with blanks, not with tabs",
+    "could not find expected ':'": "is it text that should be indented below a `|`?",
+    "unexpected end of stream": "a quotation mark is opened here and not closed",
+    "found another document": "a file has one workflow, so no second `---`",
 }
 """What a person should do about the parser's most common complaints, by words of theirs."""
+AT_ITS_BEGINNING = {"could not find expected ':'", "unexpected end of stream"}
+"""The parser notices these where it gives up; what is wrong is where it began."""
 
 
 @dataclass(frozen=True, order=True)
@@ -98,8 +103,9 @@ def _read_text(path: Path) -> str:
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError) -> FileFault:
-    mark = error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     problem = error.problem or error.context or "it cannot be read"
-    hint = next((f"; {advice}" for sign, advice in ADVICE.items() if sign in problem), "")
-    return FileFault(line, column, "", f"not valid YAML: {problem}{hint}")
+    sign = next((sign for sign in ADVICE if sign in problem), "")
+    mark = error.context_mark if sign in AT_ITS_BEGINNING else error.problem_mark
+    mark = mark or error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    return FileFault(line, column, "", f"not valid YAML: {problem}" + (f"; {ADVICE[sign]}" if sign else ""))

@@ -170,6 +170,22 @@ def test_a_workflow_of_another_project_is_like_none(world: World) -> None:
     assert answers == [{"error": "Workflow not found"}] * 4
 
 
+def test_what_is_too_long_too_large_or_too_small_is_told_in_one_voice(world: World) -> None:
+    posted = [
+        ("projects", {"accountId": "a", "name": ""}, "name", "must have 1 to 100 characters"),
+        ("projects", {"accountId": "a", "name": "x" * 101}, "name", "must have 1 to 100 characters"),
+        (
+            f"runner/{world.steps['a']}/complete",
+            {"status": "success", "attempt": 0},
+            "attempt",
+            "must be 1 to 2147483647",
+        ),
+    ]
+    for path, body, field, message in posted:
+        (fault,) = refused(world.client, "POST", f"/api/{path}", body).body["details"]
+        assert (fault["path"], fault["message"]) == (field, message)
+
+
 def test_an_idempotency_key_that_cannot_be(world: World) -> None:
     path, body = f"/api/projects/{world.project}/builds", {"workflowId": world.workflow}
     for key in ("", "x" * 256):

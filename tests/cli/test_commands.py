@@ -127,7 +127,20 @@ def test_builds_are_listed_newest_first_over_all_projects(client: ApiClient, scr
 def test_an_unknown_project_gets_a_suggestion(client: ApiClient, script: Script, capsys: Captured) -> None:
     script.answer("GET", "/api/projects?accountId=local", [{"id": "p", "name": "webshop"}])
     assert main(["builds", "--project", "webshp", "--server", client.server_url]) == 2
-    assert one_line_on_stderr(capsys) == "buildserver: there is no project 'webshp'; did you mean 'webshop'?\n"
+    assert one_line_on_stderr(capsys) == (
+        "buildserver: the account 'local' has no project 'webshp'; did you mean 'webshop'?\n"
+    )
+
+
+def test_builds_of_another_account_are_listed_when_it_is_named(
+    client: ApiClient, script: Script, capsys: Captured
+) -> None:
+    script.answer("GET", "/api/projects?accountId=acme", [{"id": "p", "name": "one"}])
+    script.answer("GET", "/api/projects/p/builds?limit=20", {"builds": [build_json("SUCCESS")]})
+    assert main(["builds", "--account", "acme", "--server", client.server_url]) == 0
+    assert "one" in capsys.readouterr().out
+    assert main(["builds", "--account", "acme", "--project", "two", "--server", client.server_url]) == 2
+    assert "the account 'acme' has no project 'two'; --account names another one" in capsys.readouterr().err
 
 
 def test_show_lists_steps_and_earlier_attempts(client: ApiClient, script: Script, capsys: Captured) -> None:

@@ -151,6 +151,13 @@ def test_the_outcome_shows_the_end_of_the_failing_log_and_how_to_see_all_of_it(
     assert lines[-1] == "FAILED in 6.0 s: 1 succeeded, 1 failed, 1 skipped"
 
 
+def test_a_log_that_is_shown_whole_is_not_said_to_be_elsewhere(client: ApiClient, script: Script) -> None:
+    script.answer("GET", "/api/steps/id-unit-tests/log", b"only line\n")
+    console = plain()
+    print_outcome(console, client, Build.from_json(FINISHED), client.server_url)
+    assert "── unit tests: its log\n  only line\n\nFAILED" in printed(console)
+
+
 def test_a_successful_outcome_is_one_line(client: ApiClient) -> None:
     console = plain()
     build = Build.from_json(build_json("SUCCESS", step_json("a", "SUCCESS")))

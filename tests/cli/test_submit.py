@@ -41,7 +41,7 @@ def empty(script: Script) -> Script:
 
 def test_image_project_workflow_and_build_are_posted(client: ApiClient, empty: Script) -> None:
     source = Source("shop", {"repoUrl": "https://example.org/shop.git", "branch": "main"})
-    assert submit(client, FILE, "shop", source).id == "b"
+    assert submit(client, FILE, "local", "shop", source).id == "b"
     assert empty.sent("POST", IMAGES) == [{"slug": "alpine-3.20", "imageUrl": "alpine:3.20"}]
     assert empty.sent("POST", PROJECTS) == [{"accountId": "local", "name": "shop"}]
     assert empty.sent("POST", WORKFLOWS) == [{"name": "flow", "steps": [POSTED]}]
@@ -54,7 +54,7 @@ def test_what_is_there_already_is_used_again(client: ApiClient, script: Script) 
     script.answer("GET", WORKFLOWS, [{"id": "old", "name": "flow"}, {"id": "w", "name": "flow"}])
     script.answer("GET", "/api/workflows/w", {"id": "w", "name": "flow", "steps": [POSTED]})
     script.answer("POST", BUILDS, BUILD, status=201)
-    submit(client, FILE, "shop", None)
+    submit(client, FILE, "local", "shop", None)
     assert [request.path for request in script.received if request.method == "POST"] == [BUILDS]
     assert script.sent("POST", BUILDS) == [{"workflowId": "w"}]
 
@@ -63,13 +63,13 @@ def test_a_workflow_whose_steps_changed_is_posted_anew(client: ApiClient, empty:
     empty.answers["GET", WORKFLOWS].clear()
     empty.answer("GET", WORKFLOWS, [{"id": "old", "name": "flow"}])
     empty.answer("GET", "/api/workflows/old", {"id": "old", "name": "flow", "steps": []})
-    submit(client, FILE, "shop", None)
+    submit(client, FILE, "local", "shop", None)
     assert empty.sent("POST", BUILDS) == [{"workflowId": "w"}]
 
 
 def test_every_build_has_a_key_of_its_own(client: ApiClient, empty: Script) -> None:
-    submit(client, FILE, "shop", None)
-    submit(client, FILE, "shop", None)
+    submit(client, FILE, "local", "shop", None)
+    submit(client, FILE, "local", "shop", None)
     keys = {request.idempotency_key for request in empty.received if request.path == BUILDS}
     assert len(keys) == 2
     assert None not in keys

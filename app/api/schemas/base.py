@@ -36,6 +36,9 @@ class BaseSchema(Schema):
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         field_obj.data_key = camel_case(field_obj.data_key or field_name)
         field_obj.error_messages = {**field_obj.error_messages, **in_our_words(field_obj)}
+        for validator in field_obj.validators:
+            if isinstance(validator, validate.Length | validate.Range):
+                validator.error = bounds(field_obj, validator)
 
     @post_dump
     def drop_unset(self, dumped: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
@@ -170,6 +173,15 @@ def in_our_words(field: fields.Field[Any]) -> dict[str, str]:
     """A field's messages, in the voice of all the others."""
     kind = next((words for kind, words in KINDS if isinstance(field, kind)), None)
     return {**IN_OUR_WORDS, "invalid": kind} if kind else IN_OUR_WORDS
+
+
+def bounds(field: fields.Field[Any], validator: validate.Length | validate.Range) -> str:
+    """What is said of a value that is too small or too large, long or short; the validator fills the numbers in."""
+    both = validator.min is not None and validator.max is not None
+    between = "{min} to {max}" if both else "at least {min}" if validator.min is not None else "at most {max}"
+    if isinstance(validator, validate.Range):
+        return f"must be {between}"
+    return f"must have {between} {'items' if isinstance(field, fields.List) else 'characters'}"
 
 
 def identifier(of: str) -> fields.String:
