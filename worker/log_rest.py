@@ -5,6 +5,7 @@ from pathlib import Path
 
 from worker.api import ApiClient, ApiError, Unreachable
 from worker.log_stream import CHUNK_BYTES
+from worker.plain_file import open_plain
 
 
 def send_rest(client: ApiClient, step_id: str, attempt: int, path: Path, size_bytes: int) -> bool:
@@ -13,7 +14,7 @@ def send_rest(client: ApiClient, step_id: str, attempt: int, path: Path, size_by
     Raises Unreachable where the server does not answer: then the same call may succeed later.
     """
     try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # a step may have put something else there
+        file = open_plain(path)
     except OSError:
         return False
     try:

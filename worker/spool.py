@@ -15,10 +15,14 @@ from typing import Any
 
 import structlog
 
+from worker.plain_file import read_plain
+
 log = structlog.get_logger(__name__)
 
 SPOOL = "reports"
 REPORT, LOG = ".json", ".log"
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
+"""What a file in the place of a report can raise when it is read as one."""
 UNREADABLE_KEPT = 20
 """Files: enough to see what went wrong, too few to fill a disk."""
 
@@ -92,9 +96,9 @@ class Spool:
                 yield _read(path)
             except FileNotFoundError:
                 continue  # another runner has delivered it
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except UNREADABLE as error:
                 log.error("unreadable report set aside; look at it and delete it", file=str(path), error=repr(error))
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     path.rename(path.with_suffix(".unreadable"))
 
     def _file(self, step_id: str, attempt: int) -> Path:
@@ -114,8 +118,8 @@ def _noted(kept: Kept) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Kept:
-    """What `_noted` made of a report. Raises ValueError, KeyError, TypeError or AttributeError where this is none."""
-    report = json.loads(path.read_bytes())
+    """What `_noted` made of a report. Raises one of UNREADABLE where this is none."""
+    report = json.loads(read_plain(path))
     step_id, log_bytes = str(report.pop("stepId")), int(report.pop("logBytes", 0))
     return Kept(step_id, {"attempt": int(report.pop("attempt")), **report}, path, log_bytes)
 
@@ -154,4 +158,5 @@ def _is_alone(folder: int) -> bool:
 
 def _remove(paths: Iterable[Path]) -> None:
     for path in paths:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID
 
+from worker.plain_file import read_plain
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _IN_USE, _LEFT = "attempt-", "left-"
 _NOTE = "held.json"
@@ -109,7 +111,7 @@ def _alone(work_dir: Path) -> Iterator[None]:
 
 def _is_free(root: Path) -> bool:
     try:
-        descriptor = os.open(root, os.O_RDONLY)
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -124,9 +126,9 @@ def _is_free(root: Path) -> bool:
 def _held(folder: Path) -> Held | None:
     """What the note says, if it was written: a step could have spoilt it, and the lease then does without."""
     try:
-        note = json.loads((folder / _NOTE).read_bytes())
+        note = json.loads(read_plain(folder / _NOTE))
         held = Held(str(UUID(note["step_id"])), int(note["attempt"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
     return held if 1 <= held.attempt <= MAX_ATTEMPT else None
 

@@ -66,16 +66,20 @@ INHERITED = ("GIT_BRANCH", "GIT_COMMIT")
 # assigned to some of bash's own variables (OPTIND, RANDOM) is evaluated, command substitutions included: unset, they
 # are names like any other. The
 # script is read from descriptor 3, so that its size is not limited, bash counts its lines from 1, and standard input
-# stays empty even where this program comes through a pipe.
+# stays empty even where this program comes through a pipe. The outer bash is silent meanwhile: of a subshell that a
+# signal ends it would print all the text, with every value of the environment.
 RUN = """\
 status=0
 exec 3<<<"$script"
+{
 (
+exec 2>&4 4>&-
 set -- "$BASH"
 %s
 exec "$1" -c \\
   'IFS= read -r -d "" BUILDSERVER_SCRIPT <&3; exec 3<&-; set -euo pipefail; eval "$BUILDSERVER_SCRIPT"' step </dev/null
 ) || status=$?
+} 4>&2 2>/dev/null
 exec 3<&-
 [ "$status" -eq 0 ] || exit "$status"
 """

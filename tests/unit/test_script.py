@@ -1,5 +1,6 @@
 """The program of a step, run by a real bash."""
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -71,6 +72,13 @@ def test_a_script_that_is_no_bash_fails_and_says_where(tmp_path: Path) -> None:
     answer = run(script("echo before\nif then"), tmp_path)
     assert answer.returncode != 0
     assert b"step: eval: line 2: syntax error" in answer.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGXCPU, signal.SIGTERM])
+def test_a_script_that_a_signal_ends_does_not_print_its_environment(tmp_path: Path, number: signal.Signals) -> None:
+    """As bash would, of its own accord, when the kernel runs out of memory and kills a step's shell."""
+    answer = run(script(f"echo before; echo warned >&2; kill -{number} $$; sleep 9", env={"TOKEN": "s3cr3t"}), tmp_path)
+    assert (answer.returncode, answer.stdout, answer.stderr) == (128 + number, b"before\n", b"warned\n")
 
 
 def test_half_a_program_does_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,14 @@ def test_a_runner_that_starts_before_the_server_delivers_once_that_is_there(
     eventually(lambda: server.status(step) == "SUCCESS")
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"stepId": "x"}', b"\xff\0", b'{"attempt": 1}'])
+ENDLESS = b'{"stepId": "x", "attempt": 1e999}'
+DEEP = b"[" * 200_000
+LARGE = b" " * 2_000_000
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"stepId": "x"}', b"\xff\0", b'{"attempt": 1}', ENDLESS, DEEP, LARGE]
+)
 def test_a_file_that_is_no_report_is_set_aside_and_the_others_are_delivered(
     server: Server, work_dir: Path, new_runner: NewRunner, content: bytes
 ) -> None:
@@ -181,6 +188,18 @@ def test_a_file_that_is_no_report_is_set_aside_and_the_others_are_delivered(
     eventually(lambda: server.status(step) == "SUCCESS")
     eventually(lambda: [path.name for path in (work_dir / "reports").iterdir()] == ["0-1.unreadable"])
     assert (work_dir / "reports" / "0-1.unreadable").read_bytes() == content
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_set_aside_and_holds_no_report_up(
+    server: Server, work_dir: Path, new_runner: NewRunner, put: Callable[[Path], None]
+) -> None:
+    step = claimed(server)
+    Spool(work_dir).keep(step, REPORT)
+    put(work_dir / "reports" / "0-1.json")
+    new_runner()
+    eventually(lambda: server.status(step) == "SUCCESS")
+    eventually(lambda: [path.name for path in (work_dir / "reports").iterdir()] == ["0-1.unreadable"])
 
 
 DYING = """

@@ -1,6 +1,8 @@
 """The folders of attempts: who uses them, and what one learns from those of a runner that is dead."""
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,13 +49,26 @@ def noted(step_id: object, attempt: object) -> str:
     "note",
     [
         *(None, "", "[]", "{}", "\0", noted(STEP, "x"), noted(STEP, 0), noted(STEP, 10**9), noted(7, 1)),
-        *(noted("1" * 300, 1), noted("../../x", 1), noted(f"{STEP}/x", 1)),
+        *(noted("1" * 300, 1), noted("../../x", 1), noted(f"{STEP}/x", 1), "[" * 200_000),
+        noted(STEP, 1).replace("1}", "1e999}"),
     ],
 )
 def test_a_note_that_says_nothing_leaves_the_attempt_to_its_lease(tmp_path: Path, note: str | None) -> None:
     """A step can write there what it likes, and the note is used for a file's name."""
     dead(tmp_path, "attempt-dead", note)
     assert left_behind(tmp_path) == [Left(tmp_path / "left-dead", None)]
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_a_step_put_in_the_place_of_a_note_or_of_its_folders_holds_nobody_up(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    dead(tmp_path, "attempt-dead", None)
+    put(tmp_path / "attempt-dead/held.json")
+    put(tmp_path / "attempt-odd")
+    left = {each.folder.name: each.held for each in left_behind(tmp_path)}
+    assert left["left-dead"] is None
+    assert {*left} <= {"left-dead", "left-odd"}
 
 
 def test_a_work_folder_that_is_not_there_has_nothing_left(tmp_path: Path) -> None:
