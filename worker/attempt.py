@@ -9,7 +9,7 @@ from worker.clock import clock
 from worker.keeper import Order
 from worker.lease import Halt, Lease
 from worker.log_file import LogFile
-from worker.process_executor import Cause, Ending, ProcessExecutor
+from worker.process_executor import SIGNALLED, Cause, Ending, ProcessExecutor
 from worker.workspace import Workspace
 
 BASH = shutil.which("bash") or "/bin/bash"
@@ -71,12 +71,21 @@ class Attempt:
         return {part: self._program(part) for part in (CHECKOUT, RUN)}
 
     def check_out(self, program: bytes, grace_s: float) -> None:
-        """Fill the workspace. What the step asks for cannot be had where this fails: the reason is `config`."""
-        self._execute(program, grace_s, "the checkout", "config")
+        """Fill the workspace. What the step asks for cannot be had where this fails: the reason is `config`.
+
+        Unless a signal ended it: that came from outside, say from a kernel without memory, and may not come again.
+        """
+        match self._execute(program, grace_s):
+            case Ending(Cause.ITSELF, int(status)) if status > SIGNALLED:
+                self._end(
+                    f"the checkout was ended by signal {status - SIGNALLED}; it may be tried again", Outcome("lost")
+                )
+            case ending:
+                self._judge(ending, "the checkout", "config")
 
     def execute(self, program: bytes, grace_s: float) -> Outcome:
         """Run the step's script, and look for its outputs."""
-        self._execute(program, grace_s, "the step", "exit")
+        self._judge(self._execute(program, grace_s), "the step", "exit")
         return Outcome(exit_code=0)
 
     def _program(self, part: str) -> bytes:
@@ -90,7 +99,7 @@ class Attempt:
                 self._log.say(f"the step's program cannot be had: {error}")
                 raise Ended(Outcome("config")) from error
 
-    def _execute(self, program: bytes, grace_s: float, what: str, reason: str) -> None:
+    def _execute(self, program: bytes, grace_s: float) -> Ending:
         self._place.program.write_bytes(program)
         order = Order(
             argv=[BASH, str(self._place.program)],
@@ -100,7 +109,7 @@ class Attempt:
             limit_at=self._limit_at,
             grace_s=grace_s,
         )
-        self._judge(self._executor.execute(order, self._lease, self._log.write), what, reason)
+        return self._executor.execute(order, self._lease, self._log.write)
 
     def _judge(self, ending: Ending, what: str, reason: str) -> None:
         match ending:

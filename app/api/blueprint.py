@@ -17,7 +17,7 @@ ERRORS = {
     413: "The body is larger than the server takes",
     415: "The body is not of the content type this operation takes",
     500: "Something went wrong in the server; the message carries the request's id",
-    503: "The database cannot be reached at the moment; try again",
+    503: "The database cannot be used at the moment: away, busy or full; try again",
 }
 RETRY_AFTER = {"description": "After how many seconds to try again", "schema": {"type": "integer"}}
 

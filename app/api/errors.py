@@ -95,7 +95,7 @@ def _is_unavailable(error: DBAPIError) -> bool:
 
 def _unavailable(error: Exception) -> Response:
     log.warning("database unavailable", request_id=g.request_id, error=str(getattr(error, "orig", error)))
-    message = f"the database cannot be reached at the moment; try again (request id {g.request_id})"
+    message = f"the database cannot be used at the moment; try again (request id {g.request_id})"
     response = answer(HTTPStatus.SERVICE_UNAVAILABLE, message)
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response

@@ -15,6 +15,9 @@ from app.domain.errors import Fault, Invalid
 MAX_DEPTH = 64
 """Deeper JSON than any request here needs; the parser itself gives up far later, with a RecursionError."""
 
+LONGEST_NUMBER = 1_000
+"""Digits. Python's own limit is longer, and its message is for whoever runs the server."""
+
 
 class StrictParser(FlaskParser):
     """JSON bodies of the right content type, with no NaN, no key twice and no endless nesting."""
@@ -44,11 +47,19 @@ def _text(body: bytes) -> str:
 
 def _load(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_repetition)
+        return json.loads(
+            text, parse_int=_read_integer, parse_constant=_refuse_constant, object_pairs_hook=_without_repetition
+        )
     except RecursionError:
         raise Invalid("the body is not valid JSON: it is nested too deeply") from None
     except ValueError as error:
         raise Invalid(f"the body is not valid JSON: {error}") from None
+
+
+def _read_integer(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(f"a number has more than {LONGEST_NUMBER} digits")
+    return int(digits)
 
 
 def _refuse_constant(name: str) -> NoReturn:

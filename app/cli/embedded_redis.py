@@ -1,7 +1,8 @@
-"""The Redis of an embedded system: whether a given one serves, and else which program does, and how it keeps all.
+"""The Redis of an embedded system: whether a given one serves, and else which program does, and with which options.
 
-Messages are hints and could be lost, but a kept queue spares the sweep its work: so an append-only file, and no
-eviction, as a broker that forgets keys forgets queues. It listens on a unix socket only.
+It keeps nothing on disk: messages are hints, which the sweep makes anew from the rows, while a disk could be full or a
+file damaged (docs/decisions/0014). No eviction, as a broker that forgets keys forgets queues. It listens on a unix
+socket only.
 """
 
 import importlib.metadata
@@ -56,8 +57,7 @@ def command(server: Path, folder: Path, socket: Path) -> str:
         "--unixsocket": str(socket),
         "--unixsocketperm": "700",
         "--dir": str(folder),
-        "--appendonly": "yes",
-        "--appendfsync": "everysec",
+        "--appendonly": "no",
         "--save": "",
         "--maxmemory-policy": "noeviction",
         "--daemonize": "no",

@@ -5,6 +5,7 @@ Exit status 0 when the schema is current, 1 with one line on standard error when
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
@@ -47,6 +48,8 @@ def upgrade(database_url: str) -> None:
     Of two at once the second waits, and finds nothing to do.
     """
     engine = make_engine(database_url, pool_size=1, timeouts="")
+    if engine.url.database and engine.dialect.name == "sqlite":
+        _make_private(Path(engine.url.database))
     try:
         with engine.begin() as connection:
             _take_turns(connection)
@@ -55,6 +58,13 @@ def upgrade(database_url: str) -> None:
             command.upgrade(_config(connection), "head")
     finally:
         engine.dispose()
+
+
+def _make_private(file: Path) -> None:
+    """A new file is its owner's alone, wherever it is: builds carry what nobody else should read. SQLite gives the
+    files that it puts beside it the same mode. One that cannot be made is SQLite's to complain about."""
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _take_turns(connection: Connection) -> None:

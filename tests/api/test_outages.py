@@ -79,7 +79,7 @@ def test_every_operation_says_that_the_database_is_away(
         assert answer.status == 503, answer
         assert_error(answer)
         request_id = answer.headers["X-Request-Id"]
-        expected = f"the database cannot be reached at the moment; try again (request id {request_id})"
+        expected = f"the database cannot be used at the moment; try again (request id {request_id})"
         assert answer.body == {"error": expected}
         assert int(answer.headers["Retry-After"]) > 0
         lines = [line for line in logged() if line["event"] == "database unavailable"]

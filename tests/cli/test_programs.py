@@ -68,10 +68,10 @@ def test_the_runner_stops_before_the_api_and_redis_stops_last(settings: Settings
     assert order["runner"] > order["api"] > order["redis"]
 
 
-def test_redis_keeps_what_it_has_and_listens_on_a_socket_only(directory: DataDirectory) -> None:
+def test_redis_keeps_nothing_on_disk_forgets_no_queue_and_listens_on_a_socket_only(directory: DataDirectory) -> None:
     words = shlex.split(redis_program(directory, directory.run / "redis.sock").command)
     options = dict(zip(words[1::2], words[2::2], strict=True))
-    assert options["--appendonly"] == "yes"
+    assert (options["--appendonly"], options["--save"]) == ("no", "")
     assert options["--maxmemory-policy"] == "noeviction"
     assert options["--port"] == "0"
     assert options["--dir"] == str(directory.redis)

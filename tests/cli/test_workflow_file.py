@@ -91,8 +91,10 @@ def test_a_workflow_without_a_name_is_called_after_its_file(path: Path, settings
         ("env: [A]", "flow.yml:4:8: steps[0].env: must have fields (name: value), not be a list"),
         (
             "runIf: sucess",
-            "flow.yml:4:10: steps[0].runIf: must be one of success, failure, always, not 'sucess'"
-            "; did you mean 'success'?",
+            (
+                "flow.yml:4:10: steps[0].runIf: must be one of success, failure, always, not 'sucess'"
+                "; did you mean 'success'?"
+            ),
         ),
         ("retries: {limit: 11}", "flow.yml:4:20: steps[0].retries.limit: must be a whole number from 0 to 10, not 11"),
         ("retries: {limit: 1, reasons: [config]}", "flow.yml:4:33: steps[0].retries.reasons[0]: must be one of"),

@@ -80,6 +80,12 @@ def test_the_migrations_make_every_column_of_the_models(database_url: str) -> No
         assert compare_metadata(context, Base.metadata) == []
 
 
+def test_a_new_file_is_its_owners_alone_wherever_it_is(tmp_path: Path) -> None:
+    """Builds carry URLs and variables that other users of the machine must not read."""
+    migrate.upgrade(f"sqlite:///{tmp_path}/new.db")
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
 def test_an_upgrade_of_a_current_database_changes_nothing(empty_url: MakeUrl) -> None:
     url = empty_url()
     migrate.upgrade(url)

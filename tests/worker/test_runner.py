@@ -84,3 +84,18 @@ def test_a_step_sees_its_own_environment_and_of_the_runners_only_the_path(
     assert (seen["WORD"], seen["STEP_ID"]) == ("two\nlines", step)
     assert all(Path(place).is_absolute() for place in seen["PATH"].split(":"))
     assert not any("s3cret" in value for value in seen.values())
+
+
+def test_a_checkout_that_a_signal_ends_may_be_tried_again(
+    server: Server, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kernel without memory kills like this; the repository is not to blame."""
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text("#!/bin/bash\nread -r _ _ _ _ _ session _ < /proc/$$/stat; kill -KILL $session\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{git.parent}:{os.environ['PATH']}")
+    step = server.new_step(build={"repoUrl": "file:///nowhere", "commitHash": "a" * 40})
+    assert runner.run(step) == Outcome("lost")
+    assert server.attempt(step) == ("READY", 2)
+    assert "» the checkout was ended by signal 9; it may be tried again\n".encode() in server.log(step)
