@@ -18,6 +18,15 @@ def open_plain(path: Path) -> int:
     return descriptor
 
 
+def plain_size(path: Path) -> int:
+    """How long it is, in bytes; 0 where there is no plain file."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
 def read_plain(path: Path) -> bytes:
     """All of it, or an OSError if it is too large for what it should be."""
     with os.fdopen(open_plain(path), "rb") as file:

@@ -14,6 +14,7 @@ import structlog
 
 from worker.api import ApiClient, ApiError, Unreachable
 from worker.log_rest import send_rest
+from worker.plain_file import plain_size
 from worker.spool import Kept, Spool
 
 log = structlog.get_logger(__name__)
@@ -47,14 +48,15 @@ class Reporter:
                 return False
         raise AssertionError("the pauses have no end")
 
-    def presume_lost(self, step_id: str, attempt: int) -> None:
+    def presume_lost(self, step_id: str, attempt: int, log_path: Path, most_bytes: int) -> None:
         """A runner died over the attempt: unless it came to a report of its own, the next may start at once.
 
-        Nobody knows whose fault it was, so the attempt counts.
+        Nobody knows whose fault it was, so the attempt counts. What it had printed goes with the report.
         """
         if not self._spool.has(step_id, attempt):
             log.warning("attempt lost with an earlier runner here", step=step_id, attempt=attempt)
-            self.keep(step_id, {"status": "failed", "reason": "lost", "attempt": attempt})
+            report = {"status": "failed", "reason": "lost", "attempt": attempt}
+            self.keep(step_id, report, log_path, min(plain_size(log_path), most_bytes))
 
     def deliver_left(self) -> threading.Thread:
         """Send what earlier runners left here until the server has answered; goes on beside the runner's work."""

@@ -125,11 +125,11 @@ class Runner:
             log.error("the work folder cannot be tidied; the next start tries again", error=str(error))
             return []
         end_marked([each.mark for each in left])
-        held_by_dead = [each.held for each in left if each.held]
+        held_by_dead = [(each.held, each.log) for each in left if each.held]
         if held_by_dead:
             self._stopping.wait(ORPHANS_GONE_S)
-        for held in held_by_dead:
-            self._reporter.presume_lost(held.step_id, held.attempt)
+        for held, log_path in held_by_dead:
+            self._reporter.presume_lost(held.step_id, held.attempt, log_path, self._settings.log_limit_bytes)
         return [each.folder for each in left]
 
     def _await_stop(self) -> None:

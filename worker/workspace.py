@@ -19,7 +19,7 @@ from worker.plain_file import read_plain
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _IN_USE, _LEFT = "attempt-", "left-"
-_NOTE = "held.json"
+_NOTE, _LOG = "held.json", "log"
 MAX_ATTEMPT = 1_000_000
 """More than any step run has; what a step may have written into the note is used for a file's name."""
 
@@ -43,6 +43,11 @@ class Left:
     def mark(self) -> str:
         """The mark of the attempt's processes."""
         return self.folder.name.replace(_LEFT, _IN_USE, 1)
+
+    @property
+    def log(self) -> Path:
+        """What the attempt had printed."""
+        return self.folder / _LOG
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def _furnish(root: Path, path: str | None) -> Workspace:
         folder.mkdir(mode=0o700)
     homes = {"HOME": str(folders["home"]), "TMPDIR": str(folders["tmp"])}
     environ = {"PATH": steps_path(path), **homes, "LANG": "C.UTF-8"}
-    return Workspace(folders["workspace"], environ, root.name, root / "log", root / "program")
+    return Workspace(folders["workspace"], environ, root.name, root / _LOG, root / "program")
 
 
 @contextmanager

@@ -79,8 +79,10 @@ class Server:
         entries = self.client.get("/api/audit-logs?limit=1000").body["auditLogs"]
         return sum(entry["action"] == action for entry in entries)
 
-    def log(self, step_id: str) -> bytes:
-        content: bytes = self.client.get(f"/api/steps/{step_id}/log").body
+    def log(self, step_id: str, attempt: int | None = None) -> bytes:
+        """Of an attempt, by default the newest that was claimed."""
+        query = f"?attempt={attempt}" if attempt else ""
+        content: bytes = self.client.get(f"/api/steps/{step_id}/log{query}").body
         return content
 
     def revoke(self, step_id: str) -> None:
