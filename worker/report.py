@@ -87,13 +87,14 @@ class Reporter:
         return True
 
     def _has_log(self, kept: Kept) -> bool:
-        """Whether the server has the whole log now. A runner that was asked to end has no time for that: then the
-        outcome counts for more."""
+        """Whether the server has the whole log now. A runner that was asked to end has no time to send more of it: then
+        the outcome counts for more."""
         if not kept.log_bytes:
             return True
-        if kept.log_path is None or self._stop.is_set():
+        if kept.log_path is None:
             return False
-        return send_rest(self._client, kept.step_id, kept.report["attempt"], kept.log_path, kept.log_bytes)
+        about = (kept.step_id, kept.report["attempt"], kept.log_path, kept.log_bytes)
+        return send_rest(self._client, *about, has_time=lambda: not self._stop.is_set())
 
 
 def _pauses() -> Iterator[float]:

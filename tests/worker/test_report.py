@@ -155,6 +155,21 @@ def test_a_runner_that_stops_leaves_its_report_to_the_next(
     eventually(lambda: spooled(work_dir) == [])
 
 
+@pytest.mark.parametrize(
+    ("heard", "told"), [(b"all\nof it\n", b"all\nof it\n"), (b"all\n", b"all\n\xc2\xbb the end of")]
+)
+def test_a_runner_that_stops_says_that_the_log_is_short_only_where_it_is(
+    server: Server, reporter: Reporter, tmp_path: Path, stop: threading.Event, heard: bytes, told: bytes
+) -> None:
+    """The answer to its last bytes may have been lost, and there is no time to send much again."""
+    step, log = claimed(server), tmp_path / "log"
+    log.write_bytes(b"all\nof it\n")
+    ApiClient(server.client.url).append_log(step, 1, 0, heard)
+    stop.set()
+    assert reporter.deliver(reporter.keep(step, REPORT, log, len(b"all\nof it\n"))) is True
+    assert (server.status(step), server.log(step)[: len(told)]) == ("SUCCESS", told)
+
+
 def test_a_runner_that_starts_before_the_server_delivers_once_that_is_there(
     server: Server, proxy: Proxy, work_dir: Path, new_runner: NewRunner
 ) -> None:
