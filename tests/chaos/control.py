@@ -70,7 +70,7 @@ def _run(order: Order) -> tuple[Figures, dict[str, int]]:
 @contextmanager
 def _installed(folder: Path, workers: int) -> Iterator[Installation]:
     """As many workers as there are runners, with as many slots."""
-    broker = RedisServer()
+    broker = RedisServer(keeps=True)
     environ = {control_app.URL: celery_url(broker.url)}
     words = ("celery", "-A", "tests.chaos.control_app", "worker", "-l", "INFO", "-n")
     places = [place(folder, "runner", number, (*words, f"{number}@%h"), environ) for number in range(workers)]

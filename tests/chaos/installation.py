@@ -154,7 +154,7 @@ class Installation:
 def installed(folder: Path, on_postgresql: bool, runners: int) -> Iterator[Installation]:
     """An installation with a migrated database; its programs start once it is kept."""
     with ExitStack() as stack:
-        broker = RedisServer()
+        broker = RedisServer(keeps=True)
         stack.callback(broker.remove)
         server = stack.enter_context(postgres.running()) if on_postgresql else None
         database_url = stack.enter_context(server.database() if server else migrated("sqlite", folder))

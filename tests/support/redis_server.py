@@ -11,12 +11,15 @@ from tests.support import server_process
 from tests.support.wait import eventually
 
 STOP = signal.SIGTERM
+FLEETS = ["--appendonly", "yes", "--appendfsync", "everysec"]
+"""As in docker-compose.yml."""
 
 
 class RedisServer:
-    """A Redis that can be stopped and started again on what it kept."""
+    """A Redis that can be stopped and started again: on what it kept, as a fleet's, or on nothing, as `up`'s own."""
 
-    def __init__(self) -> None:
+    def __init__(self, keeps: bool = False) -> None:
+        self._options = FLEETS if keeps else []
         self._folder = server_process.short_folder("redis")
         self.socket = self._folder / "redis.sock"
         self.url = embedded_redis.url(self.socket)
@@ -24,7 +27,7 @@ class RedisServer:
 
     def start(self) -> None:
         command = embedded_redis.command(embedded_redis.find_server(), self._folder, self.socket)
-        self._process = server_process.start(shlex.split(command), self._folder / "log", STOP)
+        self._process = server_process.start([*shlex.split(command), *self._options], self._folder / "log", STOP)
         eventually(self._answers, describe=(self._folder / "log").read_text)
 
     def stop(self) -> None:

@@ -47,15 +47,16 @@ def test_the_packaged_postgresql_serves_where_none_is_installed() -> None:
     server.stop()
 
 
-def test_a_redis_that_starts_again_has_what_it_had() -> None:
-    server = RedisServer()
+@pytest.mark.parametrize(("keeps", "kept"), [(True, b"1"), (False, None)])
+def test_a_redis_that_starts_again_has_what_it_should(keeps: bool, kept: bytes | None) -> None:
+    server = RedisServer(keeps)
     with redis.Redis.from_url(server.url) as client:
         client.set("kept", "1")
         server.stop()
         with pytest.raises(redis.ConnectionError):
             client.get("kept")
         server.start()
-        assert client.get("kept") == b"1"
+        assert client.get("kept") == kept
     server.remove()
     assert not server.socket.parent.exists()
 
