@@ -174,6 +174,7 @@ def test_what_is_too_long_too_large_or_too_small_is_told_in_one_voice(world: Wor
     posted = [
         ("projects", {"accountId": "a", "name": ""}, "name", "must have 1 to 100 characters"),
         ("projects", {"accountId": "a", "name": "x" * 101}, "name", "must have 1 to 100 characters"),
+        ("projects", {"accountId": "a", "name": "\u001c" + "x" * 100}, "name", "must have 1 to 100 characters"),
         (
             f"runner/{world.steps['a']}/complete",
             {"status": "success", "attempt": 0},

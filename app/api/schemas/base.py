@@ -46,7 +46,10 @@ class BaseSchema(Schema):
 
 
 class Text(fields.String):
-    """A string that both databases can store: no NUL, no lone surrogate. `trim` takes white space off its ends."""
+    """A string that both databases can store: no NUL, no lone surrogate.
+
+    `trim` takes white space off its ends, which counts for the greatest length all the same, as the document says.
+    """
 
     def __init__(self, *, trim: bool = False, check: Check | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -57,10 +60,17 @@ class Text(fields.String):
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if _UNSTORABLE.search(text):
             raise ValidationError("must be Unicode text without NUL")
-        text = text.strip() if self.trim else text
+        if self.trim:
+            self._require_room(text)
+            text = text.strip()
         if self.check and (refused := self.check(text)):
             raise ValidationError(refused)
         return text
+
+    def _require_room(self, text: str) -> None:
+        for limit in self.validators:
+            if isinstance(limit, validate.Length) and limit.max is not None and len(text) > limit.max:
+                limit(text)
 
 
 class TrueFalse(fields.Boolean):

@@ -144,10 +144,11 @@ class System:
 
     def _is_served(self) -> bool:
         """A connection alone would not say so: gunicorn's listener is there before its workers are."""
-        try:
-            return urllib3.request("GET", f"http://127.0.0.1:{self.port}/healthz", retries=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
+        with urllib3.PoolManager(retries=False) as connections:  # closed then, for tests that count them
+            try:
+                return connections.request("GET", f"http://127.0.0.1:{self.port}/healthz").status == 200
+            except urllib3.exceptions.HTTPError:
+                return False
 
     def _show(self) -> str:
         return f"{self._waiting()!r}, {self.unacknowledged()} unacknowledged"
