@@ -1,5 +1,6 @@
 """Fixtures for every test: settings in a folder of the test's own, and real servers that start when first asked for."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -29,6 +30,16 @@ def pytest_report_header() -> list[str]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return load_settings({"BUILDSERVER_DATA_DIR": str(tmp_path)})
+
+
+@pytest.fixture
+def collector_at_rest() -> Iterator[None]:
+    """For what is nested to the end of the stack: other tests' garbage, collected just there, finds none left to end
+    with, and pytest would lay that to this test."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

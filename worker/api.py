@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from worker.json_object import json_object
+
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 """Seconds. Every call here is one small transaction on the server."""
 TRY_AGAIN = (408, 429)  # request timeout, too many requests
@@ -107,12 +109,9 @@ class ApiClient:
 def _object(answer: bytes) -> dict[str, Any]:
     """An answer that is no JSON object comes from something in between, a proxy or a portal."""
     try:
-        read = json.loads(answer)
+        return json_object(answer)
     except ValueError as error:
         raise Unreachable("what answered is no build server") from error
-    if not isinstance(read, dict):
-        raise Unreachable("what answered is no build server")
-    return read
 
 
 @contextmanager
@@ -132,6 +131,6 @@ def _failure(status: int) -> type[ApiError]:
 
 def _message(response: urllib3.BaseHTTPResponse) -> str:
     try:
-        return str(json.loads(response.data)["error"])
-    except (ValueError, KeyError, TypeError):
+        return str(json_object(response.data)["error"])
+    except (ValueError, KeyError):
         return f"the server answered with status {response.status}"

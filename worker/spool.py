@@ -15,13 +15,14 @@ from typing import Any
 
 import structlog
 
+from worker.json_object import json_object
 from worker.plain_file import read_plain
 
 log = structlog.get_logger(__name__)
 
 SPOOL = "reports"
 REPORT, LOG = ".json", ".log"
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 """What a file in the place of a report can raise when it is read as one."""
 UNREADABLE_KEPT = 20
 """Files: enough to see what went wrong, too few to fill a disk."""
@@ -119,7 +120,7 @@ def _noted(kept: Kept) -> dict[str, Any]:
 
 def _read(path: Path) -> Kept:
     """What `_noted` made of a report. Raises one of UNREADABLE where this is none."""
-    report = json.loads(read_plain(path))
+    report = json_object(read_plain(path))
     step_id, log_bytes = str(report.pop("stepId")), int(report.pop("logBytes", 0))
     return Kept(step_id, {"attempt": int(report.pop("attempt")), **report}, path, log_bytes)
 

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import UUID
 
+from worker.json_object import json_object
 from worker.plain_file import read_plain
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -131,9 +132,9 @@ def _is_free(root: Path) -> bool:
 def _held(folder: Path) -> Held | None:
     """What the note says, if it was written: a step could have spoilt it, and the lease then does without."""
     try:
-        note = json.loads(read_plain(folder / _NOTE))
+        note = json_object(read_plain(folder / _NOTE))
         held = Held(str(UUID(note["step_id"])), int(note["attempt"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return held if 1 <= held.attempt <= MAX_ATTEMPT else None
 

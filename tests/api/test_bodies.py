@@ -45,6 +45,7 @@ def operation(case: Case) -> str:
     return case.operation
 
 
+@pytest.mark.usefixtures("collector_at_rest")
 @pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
 @pytest.mark.parametrize("case", WITH_BODY, ids=operation)
 def test_what_is_no_json_is_refused(world: World, case: Case, body: bytes) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from app.cli.build_feed import BuildFeed
 from app.cli.client import ApiClient
-from tests.cli.conftest import Script
 from tests.cli.test_progress import FINISHED, build_json
+from tests.support.scripted_server import Script
 
 AT = "2026-01-01T00:00:00Z"
 PROJECT = "/api/audit-logs?projectId=p&action=project.created&limit=1"

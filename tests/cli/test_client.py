@@ -9,7 +9,7 @@ import pytest
 
 from app.cli.client import REPEATS, ApiClient
 from app.cli.errors import CommandError, Refused, ServerUnreachable, UsageFault
-from tests.cli.conftest import Script
+from tests.support.scripted_server import Script
 
 
 def test_a_server_that_is_not_there_is_one_line_that_says_what_to_do() -> None:
@@ -54,6 +54,7 @@ def test_an_error_of_something_else_is_not_taken_for_the_servers(
 NONSENSE = [b"<html>", b"", b"null", b"{}", b"5", b'"text"', b"[5]", b"[{}]", b"[" * 100_000]
 
 
+@pytest.mark.usefixtures("collector_at_rest")
 @pytest.mark.parametrize("body", NONSENSE, ids=range(len(NONSENSE)))
 def test_a_list_that_cannot_be_read_is_not_taken_for_the_servers(
     client: ApiClient, script: Script, body: bytes

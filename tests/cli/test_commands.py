@@ -7,8 +7,8 @@ import pytest
 
 from app.cli.client import ApiClient
 from app.cli.main import main
-from tests.cli.conftest import Script
 from tests.cli.test_progress import FINISHED, build_json, step_json
+from tests.support.scripted_server import Script
 
 Captured = pytest.CaptureFixture[str]
 

@@ -6,8 +6,8 @@ from app.cli.client import ApiClient
 from app.cli.errors import UsageFault
 from app.cli.find_build import CANDIDATES, PAGE, whole_id
 from app.cli.main import main
-from tests.cli.conftest import Script
 from tests.cli.test_progress import build_json, step_json
+from tests.support.scripted_server import Script
 
 ONE, TWO, OLD = (f"{start}-74a9-9d95-8e2dea09535f" for start in ("01a20f0c-deac", "01a20f0c-deab", "01900000-0000"))
 

@@ -15,7 +15,7 @@ from app.cli.follow import follow
 from app.cli.outcome import command_line, print_outcome
 from app.cli.progress import Progress, standing
 from app.cli.wording import RUNNER_WAIT_S, age, duration, one_line, printable, waiting, why
-from tests.cli.conftest import Script
+from tests.support.scripted_server import Script
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from app.cli.images import distinct_slug, plain_slug, register_images
 from app.cli.submit import submit
 from app.cli.workflow_file import WorkflowFile
 from app.domain.limits import SLUG_LENGTH
-from tests.cli.conftest import Script
+from tests.support.scripted_server import Script
 
 STEP = {"name": "a", "runScript": "true", "image": "alpine:3.20", "dependsOn": [], "cacheDirs": [], "outputPaths": []}
 POSTED = {**{field: value for field, value in STEP.items() if field != "image"}, "imageSlug": "alpine-3.20"}

@@ -12,9 +12,9 @@ import pytest
 
 from app.cli.client import ApiClient
 from app.cli.wording import printable
-from tests.cli.conftest import Script
 from tests.cli.test_progress import FINISHED, build_json, step_json
 from tests.e2e.running import BUILDSERVER, environment
+from tests.support.scripted_server import Script
 
 WIDE_NAME = "übersetzen → 包"
 

@@ -75,13 +75,24 @@ def test_a_killed_supervisor_takes_everything_with_it_and_up_says_so(tmp_path: P
     assert system.output.splitlines()[-1].startswith("buildserver: the supervisor ended; its log is ")
 
 
+HOLD = """\
+import sys, time
+if "{moment}" in " ".join(sys.orig_argv):
+    time.sleep(1000)
+"""
+"""Python reads it before anything else. So a program that is over in no time is found, however slow it is to look."""
+
+
 @pytest.mark.parametrize("moment", ["app.models.migrate", "redis", "gunicorn"])
 def test_an_interrupted_demo_says_that_it_has_stopped_and_leaves_nothing(
     tmp_path: Path, port: int, moment: str
 ) -> None:
-    folder = tmp_path / "temporary"
+    folder, hold = tmp_path / "temporary", tmp_path / "hold"
     folder.mkdir()
+    hold.mkdir()
+    (hold / "sitecustomize.py").write_text(HOLD.format(moment=moment))
     command, variables = [*BUILDSERVER, "demo", "--port", str(port)], {**environment(), "TMPDIR": str(folder)}
+    variables["PYTHONPATH"] = os.pathsep.join([str(hold), variables["PYTHONPATH"]])
     demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables)
     try:
         until(lambda: any(moment in line for line in Running.left(folder).values()), f"{moment} runs")

@@ -187,6 +187,7 @@ DEEP = b"[" * 200_000
 LARGE = b" " * 2_000_000
 
 
+@pytest.mark.usefixtures("collector_at_rest")
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b'{"stepId": "x"}', b"\xff\0", b'{"attempt": 1}', ENDLESS, DEEP, LARGE]
 )

@@ -45,6 +45,7 @@ def noted(step_id: object, attempt: object) -> str:
     return json.dumps({"step_id": step_id, "attempt": attempt})
 
 
+@pytest.mark.usefixtures("collector_at_rest")
 @pytest.mark.parametrize(
     "note",
     [

@@ -1,0 +1,52 @@
+"""What a runner makes of answers that no Build Server gives: it tries again later, as with no answer."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.scripted_server import Script, scripted_server
+from worker.api import ApiClient, NotFound, Refused, Unreachable
+
+Send = Callable[[ApiClient], object]
+CALLS: dict[str, tuple[str, str, Send]] = {
+    "claim": ("POST", "x/claim", lambda client: client.claim("x", "runner", None, "key")),
+    "heartbeat": ("POST", "x/heartbeat", lambda client: client.heartbeat("x", "runner", 1, 5)),
+    "log": ("PUT", "x/log?attempt=1&offset=0", lambda client: client.append_log("x", 1, 0, b"text")),
+    "report": ("POST", "x/complete", lambda client: client.complete("x", {"attempt": 1})),
+}
+NONSENSE = {
+    "a page": b"<html>",
+    "nothing": b"",
+    "no text": b"\xff",
+    "null": b"null",
+    "a list": b"[]",
+    "an empty object": b"{}",
+    "other fields' types": b'{"leaseSeconds": [], "attempt": {}, "offset": null, "success": "no"}',
+    "numbers without end": b'{"leaseSeconds": 1, "timeoutSeconds": 1, "attempt": 1e999, "offset": 1e999}',
+    "numbers that are none": b'{"leaseSeconds": NaN, "timeoutSeconds": NaN, "attempt": NaN, "offset": NaN}',
+    "brackets": b"[" * 100_000,
+}
+
+
+@pytest.mark.usefixtures("collector_at_rest")
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.parametrize(("method", "path", "send"), CALLS.values(), ids=CALLS)
+def test_an_answer_that_cannot_be_read_counts_as_none(method: str, path: str, send: Send, body: bytes) -> None:
+    script = Script()
+    script.answer(method, f"/api/runner/{path}", body)
+    with scripted_server(script) as url, pytest.raises(Unreachable, match=r"no build server|makes no sense"):
+        send(ApiClient(url))
+    assert len(script.received) == 1
+
+
+@pytest.mark.usefixtures("collector_at_rest")
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(404, NotFound), (400, Refused), (409, Refused), *((other, Unreachable) for other in (302, 408, 429, 500, 502))],
+)
+def test_the_status_decides_where_the_words_cannot_be_read(status: int, error: type[Exception], body: bytes) -> None:
+    script = Script()
+    script.answer("GET", "/api/runner/x?part=run", body, status)
+    with scripted_server(script) as url, pytest.raises(error, match=f"answered with status {status}"):
+        ApiClient(url).program("x", "run")
