@@ -99,14 +99,20 @@ class PostgresServer:
 
     def freeze(self) -> None:
         """There, and connecting, but answering nothing: the postmaster first, so that no child of it is missed."""
-        self._signal(signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
+        eventually(self._stands_still)
+        self._signal_children(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self._signal(signal.SIGCONT)
+        """The postmaster last: while it stands still no child leaves the list, and none is passed over."""
+        self._signal_children(signal.SIGCONT)
+        self._process.send_signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _stands_still(self) -> bool:
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def _signal_children(self, number: signal.Signals) -> None:
         postmaster = self._process.pid
-        os.kill(postmaster, number)
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
             os.kill(int(child), number)
 
