@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from app.domain import rulings
 from app.domain.audit import AuditAction
 from app.domain.vocabulary import StepStatus
+from app.models import Attempt, Build, StepRun
 from app.services import endings, leases, logs, steps
 from app.services.endings import Outcome
 from app.services.trail import Trail
@@ -27,14 +28,14 @@ class Report:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The step run's status after the report, and whether its build is over."""
+    """The step run's status after the report, and whether its build was over then."""
 
     status: StepStatus
     build_complete: bool
 
 
 def complete(session: Session, step_id: str, report: Report, times: leases.LeaseTimes) -> Receipt:
-    """Take a report. The same one again changes nothing and gets the same kind of answer.
+    """Take a report. The same one again changes nothing and gets the same answer, whatever happened meanwhile.
 
     A step nobody claimed may be reported by a runner that knows only the contract: that is claim and end in one.
     NotFound; Conflict for a contradiction, a stale attempt, open dependencies, or a step run that is final.
@@ -44,7 +45,7 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
     attempt = steps.lock_attempt(session, run, number)
     if attempt is not None and attempt.finished_at is not None:
         rulings.allow_repetition(attempt, report.outcome.reason)
-        return Receipt(run.status, build.status.is_final)
+        return _receipt(build, run, attempt)
     rulings.allow_report(run, number)
     with Trail(session, actor=run.runner or "runner") as trail:
         live = attempt or leases.take(trail, build, run, leases.Claimant(), times)
@@ -52,4 +53,11 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
             session.flush()
             logs.append_at_end(session, live, report.log, report.log_limit_bytes)
         endings.end(trail, build, run, live, report.outcome, AuditAction.STEP_COMPLETED)
-    return Receipt(run.status, build.status.is_final)
+    return _receipt(build, run, live)
+
+
+def _receipt(build: Build, run: StepRun, attempt: Attempt) -> Receipt:
+    """As things stood when the attempt ended: one that is not the last made the step run READY for the next, and what
+    its end ended bears the same time."""
+    status = run.status if attempt.number == run.attempt else StepStatus.READY
+    return Receipt(status, build.finished_at == attempt.finished_at)

@@ -9,7 +9,7 @@ from app.domain.vocabulary import StepStatus
 from app.models import StepRun
 from tests.api.rows import all_rows, refused
 from tests.api.served import Client
-from tests.api.world import claim, complete, new_build, steps_of
+from tests.api.world import STEP, claim, complete, new_build, new_workflow, steps_of
 
 
 @pytest.fixture
@@ -42,6 +42,23 @@ def test_the_same_report_twice_has_one_effect(client: Client, step: str, report:
     before = all_rows(client.database)
     assert client.post(f"/api/runner/{step}/complete", report).body == first.body
     assert all_rows(client.database) == before
+
+
+def test_a_report_repeated_late_gets_its_first_answer(client: Client, project: str) -> None:
+    """One after which the step was tried again, one before others ended the build, and the one that ended it."""
+    two = [{**STEP, "name": "a"}, {**STEP, "name": "b"}]
+    build = new_build(client, project, new_workflow(client, project, two))
+    a, b = (step["id"] for step in steps_of(client, build).values())
+    lost, done = {"status": "failed", "reason": "lost", "handedBack": True}, {"status": "success"}
+    reports = [(a, {**lost, "attempt": 1}), (b, {**done, "attempt": 1}), (a, {**done, "attempt": 2})]
+    answers = []
+    for step, report in reports:
+        claim(client, step)
+        answers.append(complete(client, step, **report).body)
+        repeated = [complete(client, about, **said).body for about, said in reports[: len(answers)]]
+        assert repeated == answers
+    shown = [(answer["stepStatus"], answer["buildComplete"]) for answer in answers]
+    assert shown == [("READY", False), ("SUCCESS", False), ("SUCCESS", True)]
 
 
 @pytest.mark.parametrize(
