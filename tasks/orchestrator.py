@@ -81,7 +81,7 @@ def sweep() -> None:
     for step_id, attempt in database.read(leases.overdue, settings.lease_s):
         with log_context(step=step_id, attempt=attempt):
             log.warning("attempt overdue")
-            attend(leases.expire, step_id, attempt)
+            attend(leases.expire, step_id, attempt, settings.lease_s)
     for build_id in database.read(planning.unplanned):
         with log_context(build=build_id):
             attend(planning.plan, build_id)

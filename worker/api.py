@@ -62,12 +62,13 @@ class ApiClient:
         """The bash program of one part of the step."""
         return self._send("GET", f"{step_id}?{urlencode({'part': part})}")
 
-    def heartbeat(self, step_id: str, runner: str, attempt: int, patience_s: float) -> float | None:
+    def heartbeat(self, step_id: str, runner: str, attempt: int, ended: bool, patience_s: float) -> float | None:
         """Keep the attempt; how many seconds the lease lasts now, None where the server wants the step to stop.
 
-        `patience_s`: a heartbeat that hangs must leave time for others before the lease is over.
+        `ended`: the step has, and the rest of its log is on the way, or its report. `patience_s`: a heartbeat that
+        hangs must leave time for others before the lease is over.
         """
-        body = {"runner": runner, "attempt": attempt}
+        body = {"runner": runner, "attempt": attempt, "ended": ended}
         answer = self._post(f"{step_id}/heartbeat", body, urllib3.Timeout(patience_s))
         with _as_expected(answer):
             return None if answer["cancel"] else float(answer["leaseSeconds"])
@@ -103,7 +104,7 @@ class ApiClient:
             raise Unreachable(f"the server at {self._base} does not answer: {error}") from error
         if 200 <= response.status < 300:
             return response.data
-        raise _failure(response.status)(_message(response))
+        raise _failure(response)
 
 
 def _object(answer: bytes) -> dict[str, Any]:
@@ -122,15 +123,15 @@ def _as_expected(answer: dict[str, Any]) -> Iterator[None]:
         raise Unreachable(f"the server's answer makes no sense here: {answer}") from error
 
 
-def _failure(status: int) -> type[ApiError]:
-    """Only a 4xx is the server's own no; a redirect leads to somebody else, and what is busy may say yes later."""
-    if status == 404:
-        return NotFound
-    return Refused if 400 <= status < 500 and status not in TRY_AGAIN else Unreachable
+def _failure(response: urllib3.BaseHTTPResponse) -> ApiError:
+    """Only a 4xx in the server's own words is its no: a proxy says 404 or 403, too, while there is no server behind it.
 
-
-def _message(response: urllib3.BaseHTTPResponse) -> str:
+    A redirect leads to somebody else, and what is busy may say yes later.
+    """
     try:
-        return str(json_object(response.data)["error"])
+        message = str(json_object(response.data)["error"])
     except (ValueError, KeyError):
-        return f"the server answered with status {response.status}"
+        return Unreachable(f"what answered is no build server, and its status was {response.status}")
+    if not 400 <= response.status < 500 or response.status in TRY_AGAIN:
+        return Unreachable(message)
+    return NotFound(message) if response.status == 404 else Refused(message)

@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import copy_context
 
 import structlog
 
 from worker.api import ApiClient, ApiError, Claim, Unreachable
 from worker.clock import clock
 from worker.lease import Halt, Lease
+from worker.threads import start_thread
 
 log = structlog.get_logger(__name__)
 
@@ -41,9 +41,7 @@ class Heart:
     @contextmanager
     def beating(self, interval_s: float) -> Iterator[None]:
         """While inside, the lease is extended every `interval_s`. Leaving waits for no answer."""
-        run = copy_context().run
-        name = f"heartbeat {self._claim.step_id}"
-        threading.Thread(target=run, args=(self._beat_on, interval_s), name=name, daemon=True).start()
+        start_thread(f"heartbeat {self._claim.step_id}", self._beat_on, interval_s)
         try:
             yield
         finally:
@@ -56,9 +54,9 @@ class Heart:
 
     def _beat(self) -> bool:
         """One heartbeat; whether the server heard it."""
-        asked_at = clock()
+        asked_at, claim, ended = clock(), self._claim, self._lease.settled
         try:
-            lease_s = self._client.heartbeat(self._claim.step_id, self._runner, self._claim.attempt, self._patience_s)
+            lease_s = self._client.heartbeat(claim.step_id, self._runner, claim.attempt, ended, self._patience_s)
         except Unreachable as error:
             log.warning("heartbeat not heard", error=str(error))
             return False

@@ -41,8 +41,10 @@ class Lease:
             return self._halt
 
     def extend(self, fence_at: float) -> None:
-        """`fence_at`: when, by `worker.clock`, the attempt's processes must begin to die."""
+        """`fence_at`: when, by `worker.clock`, the attempt's processes must begin to die. Past it, they have begun."""
         with self._changed:
+            if self._command and self.halted:
+                return
             self._fence_at = fence_at
             if self._command:
                 self._command.fence(fence_at)

@@ -4,7 +4,6 @@ The thread that reads the step's output appends to the file; a second thread sen
 """
 
 import threading
-from contextvars import copy_context
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +13,7 @@ from worker.api import ApiClient, ApiError, Claim, Unreachable
 from worker.clock import clock
 from worker.lease import Halt, Lease
 from worker.log_file import LogFile
+from worker.threads import start_thread
 
 log = structlog.get_logger(__name__)
 
@@ -35,17 +35,16 @@ class LogStream:
         self._sent = 0
         self._moved_at = clock()
         self._closing = threading.Event()
-        run = copy_context().run
-        self._sender = threading.Thread(target=run, args=(self._send,), name=f"log {claim.step_id}", daemon=True)
+        self._sender: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self._sender.start()
+        self._sender = start_thread(f"log {self._claim.step_id}", self._send)
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _error: object, _trace: TracebackType | None) -> None:
         self._moved_at = clock()
         self._closing.set()
-        while self._sender.is_alive() and not self._is_stuck():
+        while self._sender and self._sender.is_alive() and not self._is_stuck():
             self._sender.join(FLUSH_S)
         if not self.is_whole:
             log.warning("log not delivered whole", sent_bytes=self._sent, size_bytes=self._file.size)

@@ -6,8 +6,8 @@ The executor decides nothing: the lease tells the keeper when to end, the keeper
 
 import os
 import selectors
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,32 +70,47 @@ class ProcessExecutor:
                 link = self._zygote.fork_keeper(theirs)
             finally:
                 os.close(theirs)
-            with closing(link):
+            with _ended_whole(link, order["mark"]), closing(link), _watching(link, output) as selector:
                 link.order(order)
                 with lease.binds(link):
-                    ending = self._follow(link, output, order, on_output)
-            if ending.cause not in BY_KEEPER:
-                end_marked([order["mark"]])
+                    self._follow(selector, link, order, on_output)
             _empty(output, on_output)
-        return ending
+        return _ending(link)
 
-    def _follow(self, link: KeeperLink, output: int, order: Order, on_output: Callable[[bytes], None]) -> Ending:
+    def _follow(
+        self, selector: selectors.BaseSelector, link: KeeperLink, order: Order, on_output: Callable[[bytes], None]
+    ) -> None:
         start_by = clock() + START_PATIENCE_S
         end_by = order["limit_at"] + order["grace_s"] + END_PATIENCE_S
-        with selectors.DefaultSelector() as selector:
-            selector.register(link, selectors.EVENT_READ)
-            selector.register(output, selectors.EVENT_READ)
-            while not link.report:
-                left = (end_by if link.started else start_by) - clock()
-                if left <= 0:
-                    self._zygote.restart()
-                    break
-                ready = {key.fileobj for key, _ in selector.select(left)}
-                if output in ready and not _read(output, on_output):
-                    selector.unregister(output)  # closed by the command, which may go on
-                if link in ready:
+        while not link.report:
+            left = (end_by if link.started else start_by) - clock()
+            if left <= 0:
+                self._zygote.restart()
+                return
+            for key, _ in selector.select(left):
+                if key.fileobj is link:
                     link.hear()
-        return _ending(link)
+                elif not _read(key.fd, on_output):
+                    selector.unregister(key.fd)  # closed by the command, which may go on
+
+
+@contextmanager
+def _watching(*sources: KeeperLink | int) -> Iterator[selectors.BaseSelector]:
+    """What is to be read from, before anything is begun: there may be no room for it."""
+    with selectors.DefaultSelector() as selector:
+        for source in sources:
+            selector.register(source, selectors.EVENT_READ)
+        yield selector
+
+
+@contextmanager
+def _ended_whole(link: KeeperLink, mark: str) -> Iterator[None]:
+    """Whatever happens inside, nothing of the command is left: without its keeper's word that is looked after here."""
+    try:
+        yield
+    finally:
+        if _ending(link).cause not in BY_KEEPER:
+            end_marked([mark])
 
 
 def _read(output: int, on_output: Callable[[bytes], None]) -> bool:

@@ -83,7 +83,10 @@ class Reporter:
             return False
         except ApiError as error:
             log.warning("report refused", **about, error=str(error))
-        kept.remove()
+        try:
+            kept.remove()
+        except OSError as error:
+            log.warning("report cannot be removed; the next start sends it again", **about, error=str(error))
         return True
 
     def _has_log(self, kept: Kept) -> bool:

@@ -101,12 +101,13 @@ class Runner:
         if self._stopping.is_set():
             return None
         claim, asked_at = self._claim(step_id, attempt)
-        with (
-            log_context(build=claim.build_id, step=step_id, attempt=claim.attempt),
-            self._held(claim, asked_at) as lease,
-        ):
+        with log_context(build=claim.build_id, step=step_id, attempt=claim.attempt):
             log.info("attempt claimed")
-            return self._attend(claim, lease)
+            try:
+                with self._held(claim, asked_at) as lease:
+                    return self._attend(claim, lease)
+            except OSError as error:
+                return self._return(claim, error)
 
     @property
     def pause_s(self) -> float:
@@ -165,12 +166,16 @@ class Runner:
                 self._deliver(kept, stream.is_whole)
                 return outcome
         except OSError as error:
-            log.error("this machine cannot run the attempt; it goes back to the server", error=str(error))
-            self._rests.fails()
-            why = f"this runner's machine cannot run the step: {error.strerror}; it may be tried again"
-            outcome = replace(HANDED_BACK, line=why)
-            self._deliver(self._keep(claim, outcome))
-            return outcome
+            return self._return(claim, error)
+
+    def _return(self, claim: Claim, error: OSError) -> Outcome:
+        """Nothing of the attempt runs; the next one may start at once, and not here."""
+        log.error("this machine cannot run the attempt; it goes back to the server", error=str(error))
+        self._rests.fails()
+        why = f"this runner's machine cannot run the step: {error.strerror}; it may be tried again"
+        outcome = replace(HANDED_BACK, line=why)
+        self._deliver(self._keep(claim, outcome))
+        return outcome
 
     def _work(self, attempt: Attempt) -> Outcome | None:
         grace_s = self._settings.kill_grace_s

@@ -62,9 +62,14 @@ class ZygoteClient:
     def _started(self) -> socket.socket:
         if self._socket is None:
             self._guards = [guard for guard in self._guards if guard.poll() is None]
-            self._socket, theirs = socket.socketpair()
+            ours, theirs = socket.socketpair()
             with theirs:
-                self._guards.append(_start_guard(theirs.fileno()))
+                try:
+                    self._guards.append(_start_guard(theirs.fileno()))
+                except OSError:
+                    ours.close()
+                    raise
+            self._socket = ours
         return self._socket
 
     def _let_go(self) -> None:

@@ -50,7 +50,7 @@ class Presence:
         while not self._stopped.is_set():
             try:
                 self._note()
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, OSError) as error:  # the driver, too, may be short of descriptors
                 log.warning("presence not noted; leases stand until it is", error=str(getattr(error, "orig", error)))
             self._stopped.wait(self._lease_s / NOTES_PER_LEASE * random.uniform(0.8, 1))
 

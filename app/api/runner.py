@@ -69,7 +69,7 @@ def extend_lease(body: dict[str, Any], step_id: str) -> dict[str, Any]:
     """
     lease_s = settings().lease_s
     if not leases_stand():
-        transact(leases.extend, step_id, body["runner"], body["attempt"], lease_s)
+        transact(leases.extend, step_id, body["runner"], body["attempt"], lease_s, body["ended"])
     return {"cancel": False, "lease_s": lease_s}
 
 

@@ -4,7 +4,7 @@ A message or a report may be late, doubled or about an attempt that is over. Eve
 ends it with a Conflict that says why; the acts themselves are the services'.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.domain.errors import Conflict
@@ -22,6 +22,17 @@ class Step(Protocol):
     def attempt(self) -> int: ...
     @property
     def runner(self) -> str | None: ...
+
+
+class Running(Protocol):
+    """An attempt that is not over: until when it may go on unheard of, and until when at all."""
+
+    @property
+    def lease_expires_at(self) -> datetime: ...
+    @property
+    def deadline_at(self) -> datetime: ...
+    @property
+    def heartbeats(self) -> bool: ...
 
 
 class Ended(Protocol):
@@ -60,8 +71,12 @@ def allow_repetition(attempt: Ended, reason: Reason | None) -> None:
         raise Conflict(f"attempt {attempt.number} has already ended: {attempt.status}{because}", "already_ended")
 
 
-def overdue(now: datetime, lease_expires_at: datetime, deadline_at: datetime) -> Reason | None:
-    """Why a running attempt is ended without its runner, if it is: its time limit is over, or its lease."""
-    if deadline_at < now:
+def overdue(now: datetime, attempt: Running, lease_s: float) -> Reason | None:
+    """Why a running attempt is ended without its runner, if it is: its time limit is over, or its lease.
+
+    Of a runner that sends heartbeats the limit counts once it has been heard of after that; it may have died before.
+    """
+    heard_at = attempt.lease_expires_at - timedelta(seconds=lease_s) if attempt.heartbeats else attempt.deadline_at
+    if attempt.deadline_at < now and attempt.deadline_at <= heard_at:
         return Reason.TIMEOUT
-    return Reason.LOST if lease_expires_at < now else None
+    return Reason.LOST if attempt.lease_expires_at < now else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
@@ -51,7 +51,7 @@ class Claim:
 
 
 def claim(session: Session, step_id: str, claimant: Claimant, attempt: int | None, times: LeaseTimes) -> Claim:
-    """Take the current attempt of a READY step. A claim repeated with its key gets the same answer, its lease anew.
+    """Take the current attempt of a READY step. A claim repeated with its key gets the same answer, its times anew.
 
     The runner's name is no key: two messages for one attempt may reach the same runner, and only one may run it.
     A runner that sends no heartbeats holds its lease for the step's time limit. Conflict where it cannot be had.
@@ -61,7 +61,8 @@ def claim(session: Session, step_id: str, claimant: Claimant, attempt: int | Non
     lease_s = _lease_s(claimant, timeout_s, times)
     held = _held(session, run, claimant, attempt)
     if held:
-        held.lease_expires_at = database_now(session) + timedelta(seconds=lease_s)
+        now = database_now(session)
+        held.lease_expires_at, held.deadline_at = now + timedelta(seconds=lease_s), _deadline(now, timeout_s)
     else:
         rulings.allow_claim(run, attempt)
         with Trail(session, actor=claimant.runner or "runner") as trail:
@@ -80,7 +81,7 @@ def take(trail: Trail, build: Build, run: StepRun, claimant: Claimant, times: Le
         claim_key=claimant.key,
         heartbeats=claimant.heartbeats,
         lease_expires_at=trail.now + timedelta(seconds=_lease_s(claimant, timeout_s, times)),
-        deadline_at=trail.now + timedelta(seconds=timeout_s + REPORT_GRACE_S),
+        deadline_at=_deadline(trail.now, timeout_s),
         started_at=trail.now,
     )
     trail.session.add(attempt)
@@ -93,8 +94,12 @@ def take(trail: Trail, build: Build, run: StepRun, claimant: Claimant, times: Le
     return attempt
 
 
-def extend(session: Session, step_id: str, runner: str, attempt: int, lease_s: float) -> None:
-    """A heartbeat: the lease lasts `lease_s` from now. Conflict where the attempt is not this runner's any more."""
+def extend(session: Session, step_id: str, runner: str, attempt: int, lease_s: float, has_ended: bool = False) -> None:
+    """A heartbeat: the lease lasts `lease_s` from now. Conflict where the attempt is not this runner's any more.
+
+    `has_ended`: the step has, within its time limit, which counts no more. Its log or report is on the way, and takes
+    as long as it takes.
+    """
     until = database_now(session) + timedelta(seconds=lease_s)
     held = (
         Attempt.step_run_id == step_id,
@@ -102,7 +107,8 @@ def extend(session: Session, step_id: str, runner: str, attempt: int, lease_s: f
         Attempt.runner == runner,
         Attempt.finished_at.is_(None),
     )
-    result = session.execute(update(Attempt).where(*held).values(lease_expires_at=until, heartbeats=True))
+    times = {"lease_expires_at": until, **({"deadline_at": until} if has_ended else {})}
+    result = session.execute(update(Attempt).where(*held).values(heartbeats=True, **times))
     if steps.changed_rows(result) != 1:
         steps.get(session, step_id)
         raise Conflict(f"attempt {attempt} is not held by runner '{runner}'; stop working on it", "not_held")
@@ -117,26 +123,30 @@ def overdue(session: Session, lease_s: float) -> Sequence[tuple[str, int]]:
         return []
     now = database_now(session)
     late = or_(Attempt.lease_expires_at < now, Attempt.deadline_at < now)
-    query = select(Attempt.step_run_id, Attempt.number).where(Attempt.finished_at.is_(None), late)
-    rows = session.execute(query.order_by(Attempt.lease_expires_at).limit(SWEEP_LIMIT))
-    return [(row.step_run_id, row.number) for row in rows]
+    query = select(Attempt).where(Attempt.finished_at.is_(None), late)
+    found = session.scalars(query.order_by(Attempt.lease_expires_at).limit(SWEEP_LIMIT))
+    return [(each.step_run_id, each.number) for each in found if rulings.overdue(now, each, lease_s)]
 
 
-def expire(session: Session, step_id: str, number: int) -> Build:
+def expire(session: Session, step_id: str, number: int, lease_s: float) -> Build:
     """End an attempt that is overdue; one that ended or was extended meanwhile is left alone. Returns its build."""
     build, run = steps.lock(session, step_id)
     attempt = steps.lock_attempt(session, run, number)
     if attempt is None:
         raise NotFound("Attempt")
     with Trail(session, actor="sweep") as trail:
-        reason = rulings.overdue(trail.now, attempt.lease_expires_at, attempt.deadline_at)
-        if attempt.finished_at is None and reason:
+        reason = rulings.overdue(trail.now, attempt, lease_s) if attempt.finished_at is None else None
+        if reason:
             endings.end(trail, build, run, attempt, endings.Outcome(False, reason), AuditAction.STEP_EXPIRED)
     return build
 
 
 def _timeout_s(run: StepRun, times: LeaseTimes) -> int:
     return StepDefinition.from_posted(run.definition).timeout_s or times.step_timeout_s
+
+
+def _deadline(now: datetime, timeout_s: int) -> datetime:
+    return now + timedelta(seconds=timeout_s + REPORT_GRACE_S)
 
 
 def _lease_s(claimant: Claimant, timeout_s: int, times: LeaseTimes) -> float:

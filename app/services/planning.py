@@ -25,7 +25,9 @@ def plan(session: Session, build_id: str) -> Build:
 
 
 def unplanned(session: Session) -> Sequence[str]:
-    """Builds whose hint must have been lost, oldest first."""
-    before = database_now(session) - timedelta(seconds=SWEPT_AFTER_S)
-    query = select(Build.id).where(Build.planned_at.is_(None), Build.created_at < before)
+    """Builds whose hint must have been lost, oldest first; those of a time to come are from before the clock was put
+    back."""
+    now = database_now(session)
+    is_new = Build.created_at.between(now - timedelta(seconds=SWEPT_AFTER_S), now)
+    query = select(Build.id).where(Build.planned_at.is_(None), ~is_new)
     return session.scalars(query.order_by(Build.id).limit(SWEEP_LIMIT)).all()

@@ -74,6 +74,27 @@ OF_ROWS = (
         (f"{RACES}::test_dispatchers_at_once_send_each_step_once",),
     ),
     Guard(
+        "connections are looked at before they are used",
+        "app/models/database.py",
+        "        pool_pre_ping=True,",
+        "        pool_pre_ping=False,",
+        (f"{TRANSACTIONS}::test_a_restart_between_two_questions_is_an_error_to_neither",),
+    ),
+    Guard(
+        "a repeated report gets its first answer",
+        "app/services/completion.py",
+        "    return Receipt(status, build.finished_at == attempt.finished_at)",
+        "    return Receipt(run.status, build.status.is_final)",
+        ("tests/api/test_runner.py::test_a_report_repeated_late_gets_its_first_answer",),
+    ),
+    Guard(
+        "a time limit is passed by those alone that are heard of after it",
+        "app/domain/rulings.py",
+        "    if attempt.deadline_at < now and attempt.deadline_at <= heard_at:",
+        "    if attempt.deadline_at < now:",
+        (f"{LEASES}::test_a_runner_that_was_not_heard_of_after_the_deadline_may_have_died_before",),
+    ),
+    Guard(
         "attempt check",
         "app/domain/rulings.py",
         "    if attempt != step.attempt:",
@@ -111,8 +132,8 @@ OF_ROWS = (
     Guard(
         "the sweep looks again under the lock",
         "app/services/leases.py",
-        "        if attempt.finished_at is None and reason:",
-        "        if reason:",
+        ", lease_s) if attempt.finished_at is None else None",
+        ", lease_s)",
         (f"{RACES}::test_sweeps_at_once_expire_each_attempt_once",),
     ),
     Guard(

@@ -61,8 +61,8 @@ OF_RUNNERS = (
     Guard(
         "marked processes end with their attempt",
         "worker/process_executor.py",
-        '                end_marked([order["mark"]])',
-        "                pass",
+        "            end_marked([mark])",
+        "            pass",
         (f"{ESCAPE}::test_a_daemon_of_a_command_that_kills_what_keeps_it_is_gone_when_that_is_known",),
     ),
     Guard(

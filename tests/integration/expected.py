@@ -46,7 +46,7 @@ class Expected:
         step = self.steps[number]
         live, asked = step.live, step.attempt if attempt is None else attempt
         if live and claimant.key and asked == step.attempt and live.is_of(claimant):
-            live.overdue.discard(Reason.LOST)
+            live.overdue.clear()
             return None
         refusal = self._refusal(step, asked) or ("already_claimed" if live else None)
         if refusal is None:
@@ -57,6 +57,7 @@ class Expected:
         step = self.steps[number]
         if step.live is None or attempt != step.attempt or step.live.claimant.runner != runner:
             return "not_held"
+        step.live.heartbeats = True
         step.live.overdue.discard(Reason.LOST)
         return None
 
@@ -88,8 +89,7 @@ class Expected:
         if step.of(attempt) is None:
             return "not_found"
         if step.live and attempt == step.attempt and step.live.overdue:
-            reason = Reason.TIMEOUT if Reason.TIMEOUT in step.live.overdue else Reason.LOST
-            self._end(number, Outcome(False, reason), AuditAction.STEP_EXPIRED)
+            self._end(number, Outcome(False, step.live.ends_for()), AuditAction.STEP_EXPIRED)
         return None
 
     def _refusal(self, step: Step, asked: int) -> str | None:

@@ -35,6 +35,14 @@ class Try:
     log: bytes = b""
     overdue: set[Reason] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self.heartbeats = self.claimant.heartbeats
+
+    def ends_for(self) -> Reason:
+        """Why a sweep ends it: a runner that is not heard of any more may have died within the time limit."""
+        first = Reason.LOST if self.heartbeats else Reason.TIMEOUT
+        return first if first in self.overdue else next(iter(self.overdue))
+
     def is_of(self, claimant: Claimant) -> bool:
         return (self.claimant.runner, self.claimant.key) == (claimant.runner, claimant.key)
 

@@ -107,7 +107,7 @@ class Plant:
 
     def expire(self) -> None:
         for step_id, attempt in self.overdue():
-            self.database.transact(leases.expire, step_id, attempt)
+            self.database.transact(leases.expire, step_id, attempt, TIMES.lease_s)
 
     def age(self, step_id: str, column: str, past_s: int = 60) -> None:
         """Put a time of the step's live attempt a minute into the past, by the database's own clock."""
@@ -117,8 +117,8 @@ class Plant:
         """Let the step be due for its next message since so many seconds."""
         self._put_back("step_runs", "redispatch_at", "id = :id", step_id, past_s)
 
-    def age_build(self, build_id: str) -> None:
-        self._put_back("builds", "created_at", "id = :id", build_id)
+    def age_build(self, build_id: str, past_s: int = 60) -> None:
+        self._put_back("builds", "created_at", "id = :id", build_id, past_s)
 
     def status(self, ids: Ids) -> BuildStatus:
         return self.row(ids).status

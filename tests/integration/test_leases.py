@@ -9,13 +9,14 @@ from app.domain.errors import Conflict
 from app.domain.vocabulary import Reason, StepStatus
 from app.services import leases, planning
 from app.services.endings import Outcome
-from tests.integration.plant import FAILURE, HANDED_BACK, SUCCESS, Plant
+from app.services.leases import Claimant
+from tests.integration.plant import FAILURE, HANDED_BACK, SUCCESS, TIMES, Plant
 
 APP = Path(__file__).parents[2] / "app"
 
 
-def beat(plant: Plant, step_id: str, attempt: int = 1, runner: str = "runner-1") -> None:
-    plant.database.transact(leases.extend, step_id, runner, attempt, 30)
+def beat(plant: Plant, step_id: str, attempt: int = 1, runner: str = "runner-1", has_ended: bool = False) -> None:
+    plant.database.transact(leases.extend, step_id, runner, attempt, TIMES.lease_s, has_ended)
 
 
 def test_a_step_whose_runner_is_lost_is_tried_three_times(plant: Plant) -> None:
@@ -38,6 +39,48 @@ def test_a_step_past_its_deadline_times_out_however_long_its_lease(plant: Plant)
     assert (plant.run_of(step_id).status, plant.run_of(step_id).reason) == (StepStatus.FAILED, Reason.TIMEOUT)
 
 
+@pytest.mark.parametrize("heard_s_ago", [20, 90], ids=["its lease lasts", "its lease is over, too"])
+def test_a_runner_that_was_not_heard_of_after_the_deadline_may_have_died_before(plant: Plant, heard_s_ago: int) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    plant.age(step_id, "deadline_at", 5)
+    plant.age(step_id, "lease_expires_at", heard_s_ago - int(TIMES.lease_s))
+    lasts = heard_s_ago < TIMES.lease_s
+    assert plant.overdue() == ([] if lasts else [(step_id, 1)])
+    plant.database.transact(leases.expire, step_id, 1, TIMES.lease_s)
+    assert plant.run_of(step_id).status is (StepStatus.RUNNING if lasts else StepStatus.READY)
+    assert plant.attempts(step_id)[0].reason == (None if lasts else Reason.LOST)
+
+
+def test_a_runner_without_heartbeats_has_the_time_limit_alone(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id, Claimant("runner-1"))
+    for column in ("deadline_at", "lease_expires_at"):
+        plant.age(step_id, column)
+    plant.expire()
+    assert plant.run_of(step_id).reason is Reason.TIMEOUT
+
+
+def test_a_step_that_has_ended_in_time_is_not_overtaken_by_its_limit_while_its_log_is_on_the_way(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    plant.age(step_id, "deadline_at")
+    beat(plant, step_id, has_ended=True)
+    assert plant.overdue() == []
+    plant.lose(step_id)
+    assert plant.attempts(step_id)[0].reason is Reason.LOST
+
+
+def test_a_claim_that_is_answered_at_last_has_its_whole_time_limit(plant: Plant) -> None:
+    """A runner counts it from the answer that it got."""
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    before = plant.attempts(step_id)[0].deadline_at
+    plant.age(step_id, "deadline_at")
+    plant.claim(step_id)
+    assert plant.attempts(step_id)[0].deadline_at > before
+
+
 @pytest.mark.parametrize(("reasons", "retried"), [(["exit"], True), (["timeout"], False)])
 def test_a_failure_is_tried_again_for_the_reasons_the_step_names(
     plant: Plant, reasons: list[str], retried: bool
@@ -55,7 +98,7 @@ def test_an_attempt_within_its_lease_is_left_alone(plant: Plant) -> None:
     plant.claim(step_id)
     before = plant.snapshot()
     assert plant.overdue() == []
-    plant.database.transact(leases.expire, step_id, 1)
+    plant.database.transact(leases.expire, step_id, 1, TIMES.lease_s)
     assert plant.snapshot() == before
 
 
@@ -66,7 +109,7 @@ def test_a_late_heartbeat_saves_an_attempt_that_nobody_swept(plant: Plant) -> No
     swept = plant.overdue()
     beat(plant, step_id)
     for overdue_step, attempt in swept:
-        plant.database.transact(leases.expire, overdue_step, attempt)
+        plant.database.transact(leases.expire, overdue_step, attempt, TIMES.lease_s)
     assert swept
     assert plant.run_of(step_id).status is StepStatus.RUNNING
 

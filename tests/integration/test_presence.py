@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from app.models import ApiPresence
 from app.models.clock import database_now
 from app.models.database import Database
-from app.services import leases, presence
+from app.services import leases, planning, presence
 from app.services.leases import Claimant
 from tests.integration.plant import Plant
 
@@ -113,6 +113,21 @@ def test_where_the_clock_is_put_back_a_lost_runner_is_missed_no_later(plant: Pla
     }
     assert left[heard] <= LEASE_S
     assert left[silent] > 3_600
+
+
+def test_where_the_clock_is_put_back_no_lost_message_is_missed_later(plant: Plant, api: Api) -> None:
+    unplanned, waiting = plant.build({"a": []}), plant.planned({"a": [], "b": []})
+    sent, unsent = waiting.steps.values()
+    plant.take_back([each for each in plant.dispatch(waiting.build) if each.step_id == unsent])
+    api.note()
+    plant.age_build(unplanned.build, -7_200)
+    for step_id in (sent, unsent):
+        plant.age_step(step_id, -7_200)
+    api.passes(-600)
+    assert api.note()
+    assert list(plant.database.read(planning.unplanned)) == [unplanned.build]
+    due = [plant.run_of(step_id).redispatch_at for step_id in (sent, unsent)]
+    assert all(at is not None and at <= api.now() for at in due)
 
 
 def test_several_apis_are_one(api: Api, database: Database) -> None:

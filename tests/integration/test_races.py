@@ -1,15 +1,16 @@
 """What happens at one moment happens in some order, once, on both databases."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from app.domain.vocabulary import Reason, StepStatus
-from app.services import builds, dispatching, leases
+from app.services import builds, dispatching, leases, planning
 from app.services.builds import BuildRequest
 from app.services.leases import Claimant
-from tests.integration.plant import FAILURE, SUCCESS, Ids, Plant
+from tests.integration.plant import FAILURE, SUCCESS, TIMES, Ids, Plant
 from tests.integration.racing import at_once, conflicts
 
 WIDTH = 8
@@ -86,7 +87,7 @@ def test_a_report_and_the_sweep_at_once_end_an_attempt_once(plant: Plant) -> Non
     plant.claim(step_id)
     plant.age(step_id, "lease_expires_at")
     report = partial(plant.complete, step_id, SUCCESS, 1)
-    sweep = partial(plant.database.transact, leases.expire, step_id, 1)
+    sweep = partial(plant.database.transact, leases.expire, step_id, 1, TIMES.lease_s)
     calls: list[Callable[[], object]] = [report, sweep] * (WIDTH // 2)
     at_once(calls)
     (attempt,) = plant.attempts(step_id)
@@ -103,7 +104,7 @@ def test_a_heartbeat_that_is_answered_keeps_the_attempt_from_the_sweep(plant: Pl
         plant.claim(step_id)
         plant.age(step_id, "lease_expires_at")
         beat = partial(plant.database.transact, leases.extend, step_id, "runner-1", 1, 30)
-        sweep = partial(plant.database.transact, leases.expire, step_id, 1)
+        sweep = partial(plant.database.transact, leases.expire, step_id, 1, TIMES.lease_s)
         answers = at_once([beat, sweep])
         kept = plant.attempts(step_id)[0].finished_at is None
         assert conflicts(answers) == ([] if kept else ["not_held"])
@@ -129,6 +130,29 @@ def test_sweeps_at_once_expire_each_attempt_once(plant: Plant) -> None:
     for name in names:
         assert moves(plant, ids, name) == ["step.ready", "step.claimed", "step.expired"]
         assert (plant.run_of(ids.steps[name]).status, plant.run_of(ids.steps[name]).attempt) == ("READY", 2)
+
+
+def test_ten_whole_sweeps_at_once_do_everything_once(plant: Plant) -> None:
+    """What is overdue, what was never planned and what was never sent."""
+    late, fresh, unsent = plant.planned({"a": []}), plant.build({"a": []}), plant.planned({"a": []})
+    plant.dispatch(late.build)
+    plant.claim(late.steps["a"])
+    plant.age(late.steps["a"], "lease_expires_at")
+    plant.age_build(fresh.build)
+    plant.age_step(unsent.steps["a"])
+    barrier = threading.Barrier(10)
+
+    def sweep() -> list[str]:
+        barrier.wait()
+        plant.expire()
+        for build_id in plant.database.read(planning.unplanned):
+            plant.plan(build_id)
+        return [each.step_id for each in plant.dispatch_unsent()]
+
+    sent = [step_id for answer in at_once([sweep] * 10) if isinstance(answer, list) for step_id in answer]
+    assert sent == [unsent.steps["a"]]
+    assert moves(plant, late, "a") == ["step.ready", "step.claimed", "step.expired"]
+    assert plant.entries(fresh) == [("build.created", ""), ("step.ready", "a")]
 
 
 def test_dispatchers_at_once_send_each_step_once(plant: Plant) -> None:

@@ -128,13 +128,14 @@ class Machine(RuleBasedStateMachine):
         late = {(self.ids[number], step.attempt): number for number, step in steps if step.live and step.live.overdue}
         assert set(overdue) == set(late)
         for step_id, attempt in overdue:
-            self.plant.database.transact(leases.expire, step_id, attempt)
+            self.plant.database.transact(leases.expire, step_id, attempt, TIMES.lease_s)
             self.expected.expire(late[step_id, attempt], attempt)
 
     @rule(step=STEP, shift=SHIFT)
     def expire(self, step: int, shift: int) -> None:
         number, attempt = self._which(step, shift)
-        assert self._ask(leases.expire, self.ids[number], attempt) == self.expected.expire(number, attempt)
+        answer = self._ask(leases.expire, self.ids[number], attempt, TIMES.lease_s)
+        assert answer == self.expected.expire(number, attempt)
 
     @invariant()
     def rows_are_as_expected(self) -> None:

@@ -13,6 +13,7 @@ from app.models.hints import Hint, hint
 from app.services import builds, projects
 from tests.integration.plant import Ids, Plant
 from tests.integration.racing import at_once
+from tests.support import postgres as postgres_server
 from tests.support.postgres import PostgresServer
 
 WRITERS = 16
@@ -59,6 +60,17 @@ def test_a_backend_that_dies_in_the_middle_costs_a_try_and_no_more(postgresql: D
 
     postgresql.transact(work)
     assert (len(tries), names(postgresql)) == (2, ["try 1"])
+
+
+def test_a_restart_between_two_questions_is_an_error_to_neither() -> None:
+    """A question has one try, so its connection is looked at before."""
+    with postgres_server.running() as server, server.database() as url:
+        database = Database(url)
+        database.transact(projects.create, "acme", "a")
+        server.halt()
+        server.resume()
+        assert names(database) == ["a"]
+        database.dispose()
 
 
 def test_a_deadlock_is_resolved_by_running_the_loser_again(postgresql: Database) -> None:

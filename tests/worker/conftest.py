@@ -93,7 +93,7 @@ class Server:
 
 def _expire_now(session: Any, step_id: str, number: int) -> None:
     leases.extend(session, step_id, "by-test", number, -60)
-    leases.expire(session, step_id, number)
+    leases.expire(session, step_id, number, LEASE_S)
 
 
 @pytest.fixture

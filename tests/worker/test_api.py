@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.scripted_server import Script, scripted_server
-from worker.api import ApiClient, NotFound, Refused, Unreachable
+from worker.api import ApiClient, ApiError, NotFound, Refused, Unreachable
 
 Send = Callable[[ApiClient], object]
 CALLS: dict[str, tuple[str, str, Send]] = {
     "claim": ("POST", "x/claim", lambda client: client.claim("x", "runner", None, "key")),
-    "heartbeat": ("POST", "x/heartbeat", lambda client: client.heartbeat("x", "runner", 1, 5)),
+    "heartbeat": ("POST", "x/heartbeat", lambda client: client.heartbeat("x", "runner", 1, False, 5)),
     "log": ("PUT", "x/log?attempt=1&offset=0", lambda client: client.append_log("x", 1, 0, b"text")),
     "report": ("POST", "x/complete", lambda client: client.complete("x", {"attempt": 1})),
 }
@@ -39,14 +39,27 @@ def test_an_answer_that_cannot_be_read_counts_as_none(method: str, path: str, se
     assert len(script.received) == 1
 
 
-@pytest.mark.usefixtures("collector_at_rest")
-@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [(404, NotFound), (400, Refused), (409, Refused), *((other, Unreachable) for other in (302, 408, 429, 500, 502))],
-)
-def test_the_status_decides_where_the_words_cannot_be_read(status: int, error: type[Exception], body: bytes) -> None:
+STATUSES = [(404, NotFound), (400, Refused), (409, Refused), *((other, Unreachable) for other in (302, 408, 429, 500))]
+
+
+def answered(status: int, body: object) -> ApiError:
+    """What a question ends in that is answered so."""
     script = Script()
     script.answer("GET", "/api/runner/x?part=run", body, status)
-    with scripted_server(script) as url, pytest.raises(error, match=f"answered with status {status}"):
+    with scripted_server(script) as url, pytest.raises(ApiError) as caught:
         ApiClient(url).program("x", "run")
+    return caught.value
+
+
+@pytest.mark.parametrize(("status", "error"), STATUSES)
+def test_a_no_in_the_server_s_own_words_is_one(status: int, error: type[ApiError]) -> None:
+    given = answered(status, {"error": "not yours"})
+    assert (type(given), str(given)) == (error, "not yours")
+
+
+@pytest.mark.usefixtures("collector_at_rest")
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.parametrize("status", [status for status, _ in STATUSES])
+def test_a_no_of_something_that_stands_before_the_server_is_none(status: int, body: bytes) -> None:
+    given = answered(status, body)
+    assert (type(given), str(given).endswith(f"its status was {status}")) == (Unreachable, True)

@@ -5,7 +5,7 @@ import pytest
 from worker.api import Claim
 from worker.clock import clock
 from worker.heartbeat import FENCE_MARGIN_S, Heart, fence_at
-from worker.lease import Lease
+from worker.lease import Halt, Lease
 
 LEASE_S = 30.0
 
@@ -38,3 +38,23 @@ def test_a_heartbeat_counts_from_when_it_was_sent(monkeypatch: pytest.MonkeyPatc
     sent_at = slow.now
     heart._beat()
     assert lease._fence_at == fence_at(LEASE_S, sent_at)
+
+
+class Fenced:
+    """A command whose keeper ends it at the fence."""
+
+    def fence(self, fence_at: float) -> None: ...
+
+
+def test_a_heartbeat_that_is_answered_after_the_fence_does_not_hide_it() -> None:
+    """The step's processes are dead then, and the server has to be told."""
+    lease, running = Lease(clock()), Fenced()
+    with lease.binds(running):  # type: ignore[arg-type]  # all that a lease tells a command
+        lease.extend(clock() + 60)
+        assert lease.halted is Halt.EXPIRED
+
+
+def test_between_two_commands_an_answer_that_comes_late_is_in_time() -> None:
+    lease = Lease(clock())
+    lease.extend(clock() + 60)
+    assert lease.halted is None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from urllib3 import BaseHTTPResponse, HTTPResponse, PoolManager
 
 from app.models import Attempt
 from app.models.clock import database_now
@@ -31,6 +32,11 @@ ENDLESS = "trap '' TERM; touch '{mark}'; setsid sleep 1000 & wait; sleep 1000"
 
 def _lease_expires_at(session: Session) -> datetime:
     return session.scalars(select(Attempt.lease_expires_at)).one()
+
+
+def _has_no_limit(session: Session) -> bool:
+    """Whether the attempt's time limit counts no more: it lies where the lease ends."""
+    return bool(session.scalars(select(Attempt).where(Attempt.deadline_at == Attempt.lease_expires_at)).all())
 
 
 class Running:
@@ -78,6 +84,24 @@ def test_a_heartbeat_that_was_lost_is_made_up_for(running: Running, proxy: Proxy
     again = running.lease_expires_at()
     eventually(lambda: running.lease_expires_at() != again)
     assert not running.outcome.done()
+
+
+def test_heartbeats_say_that_the_step_has_ended_while_its_log_is_on_the_way(
+    server: Server, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, append, may_go = server.new_step("echo text"), ApiClient.append_log, threading.Event()
+
+    def wait(self: ApiClient, *arguments: Any) -> int:
+        assert may_go.wait(30)
+        return append(self, *arguments)
+
+    monkeypatch.setattr(ApiClient, "append_log", wait)
+    with ThreadPoolExecutor(1) as slot:
+        outcome = slot.submit(runner.run, step)
+        eventually(lambda: server.database.read(_has_no_limit))
+        may_go.set()
+        assert outcome.result(timeout=20) == Outcome(exit_code=0)
+    assert server.log(step) == b"text\n"
 
 
 @LONG_LEASE
@@ -222,3 +246,26 @@ def test_no_fence_ends_what_is_left_of_an_attempt_whose_step_has_ended(
         proxy.restore()
         assert unheard.outcome.result(timeout=20) == Outcome(exit_code=0)
     assert server.log(unheard.step) == last_words.ALL
+
+
+@pytest.mark.parametrize("path", ["", "/heartbeat", "/complete"])
+def test_a_proxy_s_404_while_the_server_is_away_ends_no_attempt(
+    server: Server, runner: Runner, monkeypatch: pytest.MonkeyPatch, path: str, tmp_path: Path
+) -> None:
+    """As with an ingress that has no server behind it for a moment."""
+    step, send = server.new_step(f"until [ -e '{tmp_path}/end' ]; do sleep 0.05; done"), PoolManager.request
+    refused: list[str] = []
+
+    def request(self: PoolManager, method: str, url: str, **options: Any) -> BaseHTTPResponse:
+        if url.partition("?")[0].endswith(f"{step}{path}") and len(refused) < 2:
+            refused.append(url)
+            return HTTPResponse(b"404 page not found\n", status=404, preload_content=True)
+        return send(self, method, url, **options)
+
+    monkeypatch.setattr(PoolManager, "request", request)
+    with ThreadPoolExecutor(1) as slot:
+        outcome = slot.submit(runner.run, step)
+        eventually(lambda: len(refused) == 2 or path == "/complete")
+        (tmp_path / "end").touch()
+        assert outcome.result(timeout=20) == Outcome(exit_code=0)
+    assert (len(refused), server.attempt(step)) == (2, ("SUCCESS", 1))

@@ -106,6 +106,10 @@ class HeartbeatRequest(BaseSchema):
 
     runner = Text(required=True, trim=True, validate=RUNNER, metadata={"description": "The runner's name"})
     attempt = Whole(required=True, validate=ATTEMPT, metadata={"description": "The attempt it works on"})
+    ended = TrueFalse(
+        load_default=False,
+        metadata={"description": "Whether the step has ended, and its limit counts no more: its log is on the way"},
+    )
 
 
 class HeartbeatSchema(BaseSchema):
