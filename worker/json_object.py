@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 
 def json_object(content: bytes) -> dict[str, Any]:
+    """What the bytes say; nothing of it is looked at but that it is an object."""
     try:
         read = json.loads(content, parse_float=_finite, parse_constant=_refuse)
     except RecursionError:

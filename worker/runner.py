@@ -106,7 +106,7 @@ class Runner:
             try:
                 with self._held(claim, asked_at) as lease:
                     return self._attend(claim, lease)
-            except OSError as error:
+            except OSError as error:  # there was no thread for heartbeats; what comes later is returned under them
                 return self._return(claim, error)
 
     @property
