@@ -11,6 +11,10 @@ LOST_ATTEMPTS = 3
 HANDED_BACK_ATTEMPTS = 100
 """Runners that stop say so, and a step is not to blame for it: only a machine that takes and returns it for ever is."""
 
+LOST_PAUSE_S = 15.0
+"""Before the attempt after a second loss. After the first the next one is ready at once, as a runner may break; two are
+a step that kills its runners, or a machine that restarts, and there is time for the others, or for the machine."""
+
 RETRYABLE = frozenset({Reason.EXIT, Reason.TIMEOUT, Reason.LOST})
 """What a policy may name: another attempt at a wrong configuration would meet the same one."""
 
@@ -40,3 +44,11 @@ def event_after(attempt: int, reason: Reason | None, policy: RetryPolicy, handed
     if reason is None:
         return StepEvent.SUCCEED
     return StepEvent.RETRY if may_retry(attempt, reason, policy, handed_back) else StepEvent.FAIL
+
+
+def pause_s(attempt: int, reason: Reason | None, handed_back: int = 0) -> float:
+    """How long the attempt that follows number `attempt` waits before it is ready for a runner.
+
+    `reason` is None for one that was handed back, as nothing is wrong with its step.
+    """
+    return LOST_PAUSE_S if reason is Reason.LOST and attempt - handed_back >= LOST_ATTEMPTS - 1 else 0.0

@@ -43,8 +43,10 @@ class Dispatch:
 
 
 def dispatch_build(session: Session, build_id: str, claim_deadline_s: float) -> list[Dispatch]:
-    """Stamp up to BUILD_LIMIT ready steps of the build that were never sent; the caller sends after the commit."""
-    fresh = (StepRun.build_id == build_id, StepRun.dispatched_at.is_(None))
+    """Stamp up to BUILD_LIMIT ready steps of the build that were never sent, those in a pause apart; the caller sends
+    after the commit."""
+    due = StepRun.redispatch_at <= database_now(session)
+    fresh = (StepRun.build_id == build_id, StepRun.dispatched_at.is_(None), due)
     return _stamp(session, fresh, claim_deadline_s, BUILD_LIMIT)
 
 

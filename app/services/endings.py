@@ -1,6 +1,7 @@
 """How an attempt ends, whoever says so: the runner in its report, or the sweep when the runner is not heard of."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.audit import AuditAction
 from app.domain.definition import StepDefinition
 from app.domain.engine import Settlement, settlement_of
-from app.domain.retry import event_after
+from app.domain.retry import event_after, pause_s
 from app.domain.transitions import StepEvent
 from app.domain.vocabulary import AttemptStatus, Reason, StepStatus
 from app.models import Attempt, Build, StepRun
@@ -36,10 +37,12 @@ def end(trail: Trail, build: Build, run: StepRun, attempt: Attempt, outcome: Out
     attempt.status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
     attempt.reason, attempt.exit_code, attempt.finished_at = outcome.reason, outcome.exit_code, trail.now
     attempt.handed_back = outcome.handed_back
-    event = _event(trail.session, run, outcome)
+    handed_back = _handed_back(trail.session, run) if run.attempt > 1 or outcome.reason is Reason.LOST else 0
+    event = event_after(run.attempt, outcome.reason, StepDefinition.from_posted(run.definition).retries, handed_back)
     before = run.status
     if event is StepEvent.RETRY:
-        _retry(trail, run)
+        blamed = None if outcome.handed_back else outcome.reason
+        _retry(trail, run, pause_s(run.attempt, blamed, handed_back))
         hint(trail.session, DISPATCH, build.id)
     else:
         final = {"reason": outcome.reason, "exit_code": outcome.exit_code, "finished_at": trail.now}
@@ -56,20 +59,15 @@ def record(trail: Trail, action: AuditAction, run: StepRun, before: StepStatus, 
     trail.record(action, run.project_id, **{**about, "before": before, "after": run.status, **details})
 
 
-def _event(session: Session, run: StepRun, outcome: Outcome) -> StepEvent:
-    policy = StepDefinition.from_posted(run.definition).retries
-    handed_back = _handed_back(session, run) if run.attempt > 1 or outcome.reason is Reason.LOST else 0
-    return event_after(run.attempt, outcome.reason, policy, handed_back)
-
-
 def _handed_back(session: Session, run: StepRun) -> int:
     session.flush()
     given = (Attempt.step_run_id == run.id, Attempt.handed_back)
     return session.scalars(select(func.count()).select_from(Attempt).where(*given)).one()
 
 
-def _retry(trail: Trail, run: StepRun) -> None:
-    """The next attempt is as ready as the first one was."""
+def _retry(trail: Trail, run: StepRun, pause_s: float) -> None:
+    """The next attempt is as ready as the first one was; it is sent when its pause is over, by the sweep if there is
+    one."""
     steps.change(
         trail.session,
         run,
@@ -79,6 +77,6 @@ def _retry(trail: Trail, run: StepRun) -> None:
         started_at=None,
         ready_at=trail.now,
         dispatched_at=None,
-        redispatch_at=trail.now,
+        redispatch_at=trail.now + timedelta(seconds=pause_s),
         dispatches=0,
     )

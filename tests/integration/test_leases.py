@@ -1,11 +1,13 @@
 """Leases, deadlines, retries and dispatch: by the rows and the database's clock alone."""
 
 import ast
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from app.domain.errors import Conflict
+from app.domain.retry import LOST_PAUSE_S
 from app.domain.vocabulary import Reason, StepStatus
 from app.services import leases, planning
 from app.services.endings import Outcome
@@ -28,6 +30,23 @@ def test_a_step_whose_runner_is_lost_is_tried_three_times(plant: Plant) -> None:
     run = plant.run_of(step_id)
     assert (run.status, run.reason, run.attempt) == (StepStatus.FAILED, Reason.LOST, 3)
     assert [attempt.reason for attempt in plant.attempts(step_id)] == [Reason.LOST] * 3
+
+
+def test_after_two_lost_runners_the_last_attempt_is_sent_when_a_pause_is_over(plant: Plant) -> None:
+    """A step that kills its runners, or a machine that restarts, leaves the others alone meanwhile."""
+    ids = plant.planned({"a": []})
+    offered = []
+    for _ in range(2):
+        plant.claim(ids.steps["a"])
+        plant.lose(ids.steps["a"])
+        offered.append([each.attempt for each in plant.dispatch(ids.build)])
+    run = plant.run_of(ids.steps["a"])
+    assert (offered, run.dispatches, run.ready_at) == ([[2], []], 0, plant.attempts(run.id)[-1].finished_at)
+    assert run.redispatch_at and run.ready_at
+    assert run.redispatch_at - run.ready_at == timedelta(seconds=LOST_PAUSE_S)
+    assert plant.dispatch_unsent() == []
+    plant.age_step(run.id)
+    assert [each.attempt for each in plant.dispatch_unsent()] == [3]
 
 
 def test_a_step_past_its_deadline_times_out_however_long_its_lease(plant: Plant) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.definition import StepDefinition
-from app.domain.retry import HANDED_BACK_ATTEMPTS, RETRYABLE, RetryPolicy, may_retry
+from app.domain.retry import HANDED_BACK_ATTEMPTS, LOST_PAUSE_S, RETRYABLE, RetryPolicy, may_retry, pause_s
 from app.domain.vocabulary import Reason
 
 STEP = {"name": "a", "imageSlug": "x", "dependsOn": ["b", "b"], "runScript": "true", "cacheDirs": [], "outputPaths": []}
@@ -47,6 +47,13 @@ def test_attempts_that_were_handed_back_count_for_nothing() -> None:
 def test_a_step_is_not_handed_back_for_ever() -> None:
     assert may_retry(HANDED_BACK_ATTEMPTS - 1, Reason.LOST, RetryPolicy(), handed_back=HANDED_BACK_ATTEMPTS - 1)
     assert not may_retry(HANDED_BACK_ATTEMPTS, Reason.LOST, RetryPolicy(), handed_back=HANDED_BACK_ATTEMPTS)
+
+
+def test_only_what_was_lost_twice_through_its_own_fault_waits_for_its_next_attempt() -> None:
+    assert [pause_s(number, Reason.LOST) for number in (1, 2, 3)] == [0, LOST_PAUSE_S, LOST_PAUSE_S]
+    assert pause_s(5, Reason.LOST, handed_back=4) == 0
+    assert pause_s(5, Reason.LOST, handed_back=3) == LOST_PAUSE_S
+    assert pause_s(9, None, handed_back=3) == pause_s(9, Reason.EXIT) == pause_s(9, Reason.TIMEOUT) == 0
 
 
 def test_a_step_without_further_words_has_the_defaults() -> None:
