@@ -1,4 +1,4 @@
-"""The door to the database: engines set up so that neither SQLite nor PostgreSQL loses an update, and units of work.
+"""The door to the database: units of work.
 
 A service gets a session and never commits; `Database.transact` runs it, commits, and only then hands on the hints the
 service left behind. Where the database asks for it (a deadlock, a lock that was not to be had, a busy file, a
@@ -7,15 +7,14 @@ connection that died before the commit) the whole unit of work is run again, so 
 
 import math
 import random
-import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from app.models.engines import make_engine
 from app.models.hints import Hint, hints_of
 
 T = TypeVar("T")
@@ -23,69 +22,8 @@ T = TypeVar("T")
 TRIES = 5
 """How often a unit of work is run before its error is the caller's: contention clears soon or not at all."""
 FIRST_PAUSE_S = 0.02
-BUSY_TIMEOUT_MS = 10_000
-"""How long SQLite waits for another writer; writing transactions here take milliseconds."""
-POOL_RECYCLE_S = 1_800
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL: serialization failure, deadlock detected, lock not available."""
-
-POSTGRESQL_TIMEOUTS = "-c lock_timeout=2000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=15000"
-"""Milliseconds. No statement of ours comes near; one that does is stuck, and an error frees the rows it holds. A wait
-for a row that another transaction holds ends first, and is begun again with the whole unit of work."""
-
-POSTGRESQL_LIVENESS = {
-    "connect_timeout": 5,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-"""Seconds, the last one milliseconds. A server whose machine is gone says nothing; TCP alone would wait for hours."""
-
-
-def make_engine(url: str, pool_size: int, timeouts: str = POSTGRESQL_TIMEOUTS) -> Engine:
-    """An engine for either database; `pool_size` is the number of threads that use it at once.
-
-    `timeouts` are options of PostgreSQL's; a migration, which may work long on a large table, goes without.
-    """
-    if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=pool_size)
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
-    return create_engine(
-        url,
-        pool_pre_ping=True,
-        pool_size=pool_size,
-        pool_recycle=POOL_RECYCLE_S,
-        connect_args={"options": timeouts, "client_encoding": "utf8", **POSTGRESQL_LIVENESS},
-    )
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late and loses updates
-    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-    _write_ahead(connection)
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Ask for WAL. It stays with the file; of several connections that change a new file at once, SQLite itself lets
-    all but one fail and none wait, whatever the busy timeout."""
-    give_up_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError:
-            if time.monotonic() >= give_up_at:
-                raise
-        time.sleep(FIRST_PAUSE_S)
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reads = connection.get_execution_options().get("reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 class Database:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import DatabaseError
 
-from app.models.database import make_engine
+from app.models.engines import make_engine
 
 UPGRADE_LOCK = 0x6275696C64  # "build": any number that no other program locks in this database
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -47,7 +47,7 @@ def upgrade(database_url: str) -> None:
     NewerSchema or WrongEncoding is raised where it cannot be done, and nothing is changed then.
     Of two at once the second waits, and finds nothing to do.
     """
-    engine = make_engine(database_url, pool_size=1, timeouts="")
+    engine = make_engine(database_url, pool_size=1, patient=True)
     if engine.url.database and engine.dialect.name == "sqlite":
         _make_private(Path(engine.url.database))
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.models import migrate
+from app.models import engines, migrate
 from tests.api.rows import all_rows, assert_error
 from tests.api.served import Client, served
 from tests.api.test_statuses import GOOD, Case
@@ -110,6 +110,21 @@ def test_the_server_is_alive_but_not_ready_without_its_database(outage: Outage) 
         assert answer.body["checks"]["database"]["message"] == "the database cannot be reached: OperationalError"
     everything = {"database": {"ok": True}, "broker": {"ok": True}}
     assert client.get("/readyz").body == {"status": "ready", "checks": everything}
+
+
+def test_a_database_that_stands_still_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is stopped, or whose disk hangs, holds its connections and says nothing."""
+    monkeypatch.setattr(engines, "ANSWER_S", 0.5)
+    project = {"accountId": "acme", "name": "rocket"}
+    with postgres.running() as server, server.database() as url, served(url, tmp_path) as client:
+        assert client.post("/api/projects", project).status == 201
+        with server.away("frozen"):
+            answers = [client.get("/api/projects?accountId=acme"), client.post("/api/projects", project)]
+        assert [answer.status for answer in answers] == [503, 503]
+        assert all("the database cannot be used at the moment" in answer.body["error"] for answer in answers)
+        assert [row["name"] for row in client.get("/api/projects?accountId=acme").body] == ["rocket"]
 
 
 def test_the_server_is_not_ready_without_its_broker_and_takes_builds_all_the_same(

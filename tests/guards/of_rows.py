@@ -75,10 +75,24 @@ OF_ROWS = (
     ),
     Guard(
         "connections are looked at before they are used",
-        "app/models/database.py",
+        "app/models/engines.py",
         "        pool_pre_ping=True,",
         "        pool_pre_ping=False,",
         (f"{TRANSACTIONS}::test_a_restart_between_two_questions_is_an_error_to_neither",),
+    ),
+    Guard(
+        "a PostgreSQL that stands still is given up",
+        "app/models/engines.py",
+        '        event.listen(engine, "do_connect", _connect_impatiently)\n',
+        "        pass\n",
+        ("tests/api/test_outages.py::test_a_database_that_stands_still_is_not_waited_for_for_ever",),
+    ),
+    Guard(
+        "the attempt after two lost runners waits",
+        "app/services/dispatching.py",
+        "StepRun.dispatched_at.is_(None), due)",
+        "StepRun.dispatched_at.is_(None))",
+        (f"{LEASES}::test_after_two_lost_runners_the_last_attempt_is_sent_when_a_pause_is_over",),
     ),
     Guard(
         "a repeated report gets its first answer",
@@ -180,7 +194,7 @@ OF_ROWS = (
     ),
     Guard(
         "SQLite's BEGIN IMMEDIATE",
-        "app/models/database.py",
+        "app/models/engines.py",
         '"BEGIN" if reads else "BEGIN IMMEDIATE"',
         '"BEGIN"',
         (f"{TRANSACTIONS}::test_no_update_of_a_hot_build_is_lost",),

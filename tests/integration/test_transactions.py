@@ -8,6 +8,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from app.models import engines
 from app.models.database import Database
 from app.models.hints import Hint, hint
 from app.services import builds, projects
@@ -70,6 +71,27 @@ def test_a_restart_between_two_questions_is_an_error_to_neither() -> None:
         server.halt()
         server.resume()
         assert names(database) == ["a"]
+        database.dispose()
+
+
+def test_a_statement_that_is_never_answered_ends_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "ANSWER_S", 0.5)
+    with postgres_server.running() as server, server.database() as url:
+        database = Database(url)
+
+        def work(session: Session) -> None:
+            projects.create(session, "acme", "a")
+            session.flush()
+            server.freeze()
+            projects.create(session, "acme", "b")
+            session.flush()
+
+        try:
+            with pytest.raises(OperationalError):
+                database.transact(work)
+        finally:
+            server.thaw()
+        assert names(database) == []
         database.dispose()
 
 
