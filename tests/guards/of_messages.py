@@ -33,7 +33,7 @@ OF_MESSAGES = (
         "tasks/outbox.py",
         "self._send(self._database.transact(dispatching.dispatch_unsent, self._claim_deadline_s))",
         "pass",
-        (f"{SWEEP}::test_a_lost_runner_s_step_is_sent_again_as_its_next_attempt",),
+        (f"{SWEEP}::test_a_ready_step_that_no_hint_told_of_is_sent",),
     ),
     Guard(
         "sweep: lost dispatches",

@@ -51,6 +51,14 @@ def test_a_build_whose_hint_was_lost_is_planned_and_its_steps_are_sent(system: S
     assert system.queued("run.default") == [("steps.run", [*system.step_ids(build), 1])]
 
 
+def test_a_ready_step_that_no_hint_told_of_is_sent(system: System) -> None:
+    build = system.build()
+    system.database.transact(planning.plan, build)
+    system.orchestrator(**OFTEN)
+    eventually(lambda: system.queued("run.default"))
+    assert system.queued("run.default") == [("steps.run", [*system.step_ids(build), 1])]
+
+
 def test_a_lost_runner_s_step_is_sent_again_as_its_next_attempt(system: System) -> None:
     step = claimed_and_lost(system)
     orchestrator = system.orchestrator(**OFTEN)
