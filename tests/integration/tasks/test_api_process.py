@@ -75,6 +75,10 @@ def test_readiness_names_the_part_that_is_wrong_and_what_to_do(system: System) -
         200,
         {"status": "ready", "checks": {"database": {"ok": True}, "broker": {"ok": True}}},
     )
+    system.redis.config_set("maxmemory", "1")
+    status, body = get(system, "/readyz")
+    assert (status, body["checks"]["broker"]["ok"]) == (503, False)
+    assert body["checks"]["broker"]["message"].startswith("the broker takes no messages")
     system.broker.stop()
     status, body = get(system, "/readyz")
     assert (status, body["status"], body["checks"]["database"]) == (503, "unready", {"ok": True})
