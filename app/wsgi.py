@@ -33,8 +33,8 @@ def create(settings: Settings | None = None) -> Flask:
 
 
 class BrokerCheck:
-    """Has the broker store something, and waits no longer than BROKER_TIMEOUT_S for it: one that is full, or a replica of
-    one that is gone, answers every ping."""
+    """Has the broker store something, and waits no longer than BROKER_TIMEOUT_S for it: one that is full, or that only
+    copies another one, answers every ping."""
 
     def __init__(self, redis_url: str, prefix: str) -> None:
         self._redis = Redis.from_url(

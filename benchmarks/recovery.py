@@ -52,6 +52,13 @@ def lost_runner(system: System) -> list[float]:
     return [at - killed_at for at in system.database.read(_claims, build, 2)]
 
 
+def lost_hint(system: System) -> list[float]:
+    """From a build, the hint of which is lost, to its first step's message in the queue."""
+    time.sleep(random.uniform(0, 5))  # at any moment between two sweeps
+    system.build()
+    return [_timed(lambda: bool(system.queued("run.default")))]
+
+
 def lost_message(system: System) -> list[float]:
     """From the loss of a step's message, some time after it was sent, to the next one in the queue."""
     system.celery.send_task("builds.plan", (system.build(),))
@@ -122,6 +129,7 @@ class Measure:
 
 MEASURES = (
     Measure("runner killed: next attempt claimed", 45, lost_runner, 1),
+    Measure("build's hint lost: first step sent", 10, lost_hint, 4),
     Measure("message lost: sent again", 15, lost_message, 4),
     Measure("runner asked to end: step handed back", 2, handed_back, 4),
     Measure("Redis back: first step claimed", 10, broker_back, 2),
