@@ -94,11 +94,18 @@ OF_RUNNERS = (
         ("tests/worker/test_outage.py::test_an_outcome_is_on_disk_while_the_log_waits_for_the_server",),
     ),
     Guard(
-        "no fence after the step's end",
+        "a step that has ended says so",
         "worker/runner.py",
         "                    lease.settle()\n",
         "",
-        (f"{LEASE}::test_no_fence_ends_what_is_left_of_an_attempt_whose_step_has_ended",),
+        (f"{LEASE}::test_heartbeats_say_that_the_step_has_ended_while_its_log_is_on_the_way",),
+    ),
+    Guard(
+        "no fence after the step's end",
+        "worker/lease.py",
+        " and not self.settled:",
+        ":",
+        ("tests/worker/test_log_stream.py::test_a_server_that_is_away_is_waited_for_with_the_end_of_the_log",),
     ),
     Guard(
         "a claim is repeated under its key",
