@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from flask import current_app
 
 from app.models.database import Database
-from app.services.pages import Page
+from app.services.pages import Page, Row
 from config.settings import Settings
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def leases_stand() -> bool:
     return asked()
 
 
-def paged(page: Page[T]) -> dict[str, Page[T] | Sequence[T]]:
+def paged(page: Page[Row]) -> dict[str, Page[Row] | Sequence[Row]]:
     """A page as the page schemas show it: its rows, and where they stand."""
     return {"rows": page.rows, "page": page}
 

@@ -1,6 +1,6 @@
 """The audit log, read."""
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditAction
@@ -15,12 +15,12 @@ def list_entries(
     known = _known(action)
     if action is not None and known is None:
         return Page([], 0, limit, offset)
-    query: Select[AuditEntry] = select(AuditEntry).order_by(AuditEntry.id.desc())
+    which = []
     if project_id is not None:
-        query = query.where(AuditEntry.project_id == project_id)
+        which.append(AuditEntry.project_id == project_id)
     if known is not None:
-        query = query.where(AuditEntry.action == known)
-    return page_of(session, query, count(session, project_id, known), limit, offset)
+        which.append(AuditEntry.action == known)
+    return page_of(session, AuditEntry, which, count(session, project_id, known), limit, offset)
 
 
 def count(session: Session, project_id: str | None = None, action: AuditAction | None = None) -> int:

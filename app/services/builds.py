@@ -82,9 +82,7 @@ def list_for_project(session: Session, project_id: str, limit: int, offset: int)
     """A project's builds, newest first. The total is a count kept by the audit log: its cost does not grow."""
     project = projects.get(session, project_id)
     total = audit.count(session, project.id, AuditAction.BUILD_CREATED)
-    return page_of(
-        session, select(Build).where(Build.project_id == project.id).order_by(Build.id.desc()), total, limit, offset
-    )
+    return page_of(session, Build, [Build.project_id == project.id], total, limit, offset)
 
 
 def lock(session: Session, build_id: str) -> Build:
