@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Integer, LargeBinary, String, cast, insert, literal, select, text
+from sqlalchemy import JSON, ColumnElement, Engine, Integer, LargeBinary, String, cast, insert, literal, select, text
 from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditAction
@@ -17,6 +17,7 @@ from app.domain.vocabulary import AttemptStatus, BuildStatus, RunIf, StepStatus
 from app.models import Attempt, AuditCount, AuditEntry, Base, Build, LogChunk, StepEdge, StepRun
 from app.models.base import UtcDateTime
 from app.models.database import Database
+from app.models.engines import make_engine
 from app.services.trail import COUNT_SHARDS
 
 BATCH = 20_000
@@ -34,12 +35,18 @@ ACTIONS = (
 
 
 def add(database: Database, project_id: str, workflow_id: str, builds: int) -> None:
-    """So many builds, once, and the statistics that PostgreSQL would have made of them by now; SQLite makes none."""
+    """So many builds, once. PostgreSQL has tidied up after them, as it does by itself; SQLite never does."""
     for first in range(0, builds, BATCH):
         database.transact(_add, project_id, workflow_id, first, min(first + BATCH, builds) - 1)
     database.transact(_count, project_id, builds)
     if database.engine.dialect.name == "postgresql":
-        database.transact(lambda session: session.execute(text("ANALYZE")))
+        _tidy_up(make_engine(database.engine.url.render_as_string(hide_password=False), pool_size=1, patient=True))
+
+
+def _tidy_up(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    engine.dispose()
 
 
 def _add(session: Session, project_id: str, workflow_id: str, first: int, last: int) -> None:
