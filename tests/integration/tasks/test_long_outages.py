@@ -1,0 +1,90 @@
+"""Everything runs for real, and something that all of it needs is away for long in the middle of builds: they end as if
+it had not been, each step run once.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.tasks.gated import Gates
+from tests.integration.tasks.system import System
+from tests.integration.tasks.test_broker_loss import post, workflow
+from tests.support import postgres
+from tests.support.postgres import PostgresServer
+from tests.support.redis_server import RedisServer
+from tests.support.wait import eventually
+from tests.worker.conftest import ON_SQLITE
+from worker.clock import clock
+
+LEASE_S = 1.5
+OFTEN = {"BUILDSERVER_SWEEP_INTERVAL_S": "0.2", "BUILDSERVER_CLAIM_DEADLINE_S": "0.5"}
+SHORT = {"BUILDSERVER_LEASE_S": str(LEASE_S), "BUILDSERVER_HEARTBEAT_S": "0.3"}
+FROZEN_S = 11.0
+"""Longer than a socket's timeout, and than the pause between two looks at the connection."""
+
+
+def wait(seconds: float) -> None:
+    """For what lasts as long as that, whatever happens."""
+    over = clock() + seconds
+    eventually(lambda: clock() > over, seconds + 10)
+
+
+def start(system: System) -> None:
+    system.settings |= OFTEN
+    system.api()
+    system.orchestrator()
+    system.runner()
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    with postgres.running() as running:
+        yield running
+
+
+@pytest.fixture
+def outlasting(server: PostgresServer, broker: RedisServer, tmp_path: Path) -> Iterator[System]:
+    """A system whose PostgreSQL is the test's own, with short leases."""
+    with server.database() as url:
+        made = System(url, broker, tmp_path, dict(SHORT))
+        yield made
+        made.close()
+
+
+@pytest.mark.parametrize("way", ["stopped", "frozen"])
+def test_steps_that_end_while_the_database_is_away_for_two_leases_count_and_nobody_is_lost(
+    outlasting: System, server: PostgresServer, tmp_path: Path, way: str
+) -> None:
+    names = ["a", "b", "c"]
+    gates = Gates(outlasting, tmp_path)
+    build = gates.chain(names)
+    start(outlasting)
+    for name in names:
+        gates.wait_for(name)
+        with server.away(way):
+            gates.open(name)
+            eventually(lambda: list(tmp_path.glob("work/reports/*.json")), 20)
+            wait(2 * LEASE_S)
+    gates.wait_for_the_end()
+    assert gates.started() == {f"{name} 1": 1 for name in names}
+    assert [outlasting.step(step).attempt for step in outlasting.step_ids(build)] == [1, 1, 1]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("lose", [RedisServer.stop, RedisServer.freeze], ids=["refuses", "is frozen"])
+def test_builds_go_on_and_new_ones_start_once_a_broker_that_was_away_for_long_is_back(
+    system: System, tmp_path: Path, lose: Callable[[RedisServer], None]
+) -> None:
+    start(system)
+    project, workflow_id = workflow(system)
+    gates = Gates(system, tmp_path)
+    gates.chain(["a", "b"])
+    gates.wait_for("a")
+    lose(system.broker)
+    gates.open("a", "b")
+    gates.builds.append(post(system, f"projects/{project}/builds", {"workflowId": workflow_id})["id"])
+    wait(FROZEN_S)
+    system.broker.thaw() if lose is RedisServer.freeze else system.broker.start()
+    gates.wait_for_the_end()
+    assert gates.started() == {"a 1": 1, "b 1": 1}
