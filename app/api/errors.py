@@ -27,6 +27,10 @@ UNAVAILABLE_SQLSTATES = ("08", "53", "57P")
 """PostgreSQL: no connection, no room for one more, shutting down or starting up."""
 UNAVAILABLE_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")
 """SQLite: held by another process, or its file cannot be opened, read or written."""
+FULL = ("53100", "SQLITE_FULL")
+"""There is no room on the disk of either."""
+UNUSABLE = "the database cannot be used at the moment; try again"
+NO_ROOM = "the database's disk is full, so nothing was changed; free some room there and try again"
 
 
 def register_errors(app: Flask) -> None:
@@ -85,18 +89,22 @@ def _database(error: DBAPIError) -> Response:
 
 
 def _is_unavailable(error: DBAPIError) -> bool:
-    """Whether the database is to blame and not the statement. A connection that was never made has no SQLSTATE."""
-    if sqlite := getattr(error.orig, "sqlite_errorname", None):
-        return str(sqlite).startswith(UNAVAILABLE_SQLITE)
-    if sqlstate := getattr(error.orig, "sqlstate", None):
-        return str(sqlstate).startswith(UNAVAILABLE_SQLSTATES)
+    """Whether the database is to blame and not the statement. A connection that was never made has no code."""
+    if code := _code(error):
+        return code.startswith((*UNAVAILABLE_SQLITE, *UNAVAILABLE_SQLSTATES))
     return isinstance(error, OperationalError)
+
+
+def _code(error: Exception) -> str:
+    """SQLite's name for the error, or PostgreSQL's SQLSTATE; empty where the database did not speak."""
+    cause = getattr(error, "orig", None)
+    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
 
 
 def _unavailable(error: Exception) -> Response:
     log.warning("database unavailable", request_id=g.request_id, error=str(getattr(error, "orig", error)))
-    message = f"the database cannot be used at the moment; try again (request id {g.request_id})"
-    response = answer(HTTPStatus.SERVICE_UNAVAILABLE, message)
+    message = NO_ROOM if _code(error) in FULL else UNUSABLE
+    response = answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{message} (request id {g.request_id})")
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
