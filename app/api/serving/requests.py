@@ -2,12 +2,15 @@
 
 import json
 import re
+from contextlib import suppress
 from http import HTTPStatus
 
 import structlog
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 from waitress.utilities import Error
+
+from app.api.errors import RETRY_AFTER_S
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +25,7 @@ WORDS = {
     417: "no expectation but '100-continue' can be met",
     431: "the request's header is too large",
     501: "no transfer coding but 'chunked' is known here",
+    503: "the server's disk is full, and it has no room for so large a request; free some there and try again",
 }
 """Where a space ends them, the error's own follow."""
 DEFECT = "internal server error; the server's log has it"
@@ -33,7 +37,7 @@ class Request(HTTPRequestParser):
     expect_continue: bool
 
     def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
+        consumed = self._take(data)
         if self.chunked and len(self.body_rcv.control_line + self.body_rcv.trailer) > MAX_LINE_BYTES:
             self.refuse(400, "A line between its chunks is too long")
         self.expect_continue = self.expect_continue and not self.completed
@@ -54,6 +58,19 @@ class Request(HTTPRequestParser):
         if self.headers.get("EXPECT", "100-continue").lower() != "100-continue":
             self.refuse(417, "")
 
+    def _take(self, data: bytes) -> int:
+        """A large body waits on disk. Where that takes no more, its file is closed at once, which tries to write again:
+        later that would be an error nobody expects."""
+        try:
+            consumed: int = super().received(data)
+        except OSError as error:
+            log.error("no room on disk for a request", error=str(error))
+            with suppress(OSError):
+                self.close()
+            self.refuse(503, "")
+            return len(data)
+        return consumed
+
     def refuse(self, status: int, why: str) -> None:
         self.error, self.completed = Error(why), True
         self.error.code = status
@@ -69,6 +86,8 @@ class Refusal(ErrorTask):
         body = json.dumps({"error": why}).encode() + b"\n"
         self.version, self.status, self.content_length = "1.1", f"{status} {status.phrase}", len(body)
         self.response_headers += [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            self.response_headers.append(("Retry-After", str(RETRY_AFTER_S)))
         self.set_close_on_finish()
         self.write(body)
 
