@@ -26,6 +26,7 @@ class Channel(HTTPChannel):
     requests: list[Request]
     request: Request | None
     will_close: bool
+    current_outbuf_count: int
     size_bytes = 0
 
     def __init__(self, *args: Any, **named: Any) -> None:
@@ -78,6 +79,15 @@ class Channel(HTTPChannel):
             self.requests[0].headers["CONNECTION"] = "close"
         self.since = time.monotonic()
         super().service()
+
+    def write_soon(self, data: bytes) -> int:
+        """In a thread. A buffer in memory keeps what was sent from it too, so a long answer goes through many: it would
+        be in memory whole else, for a client that takes it as fast as it comes."""
+        with self.outbuf_lock:
+            if self.current_outbuf_count >= self.adj.outbuf_overflow and not self.outbufs[-1].overflowed:
+                self.current_outbuf_count = self.adj.outbuf_high_watermark  # so that waitress begins another one
+            written: int = super().write_soon(data)
+        return written
 
     def writable(self) -> bool:
         """Asked by waitress's loop each time before it waits."""
