@@ -1,19 +1,57 @@
 """What happens at one moment happens in some order, once, on both databases."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app.domain.errors import Conflict
 from app.domain.vocabulary import Reason, StepStatus
-from app.services import builds, dispatching, leases, planning
-from app.services.builds import BuildRequest
+from app.services import dispatching, leases, planning
 from app.services.leases import Claimant
+from tests.api.served import Answer, Client, served
 from tests.integration.plant import FAILURE, SUCCESS, TIMES, Ids, Plant
 from tests.integration.racing import at_once, conflicts
 
 WIDTH = 8
+ROUNDS = 8
+"""So that requests meet at more than one moment of what is done for them."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is said of a step, its status then and that of the step that depends on it, and the new audit entries."""
+
+    report: dict[str, Any]
+    status: str
+    next_status: str
+    entries: list[tuple[str, str]]
+
+
+REPORTS = [
+    Case({"status": "success"}, "SUCCESS", "READY", [("step.completed", "a"), ("step.ready", "b")]),
+    Case(
+        {"status": "failed", "exitCode": 3}, "FAILED", "SKIPPED",
+        [("step.completed", "a"), ("step.skipped", "b"), ("build.finished", "")],
+    ),
+    Case({"status": "failed", "reason": "lost"}, "READY", "PENDING", [("step.completed", "a")]),
+]  # fmt: skip
+
+
+@pytest.fixture
+def client(database_url: str, tmp_path: Path) -> Iterator[Client]:
+    """The API over HTTP, on the same database."""
+    with served(database_url, tmp_path) as client:
+        yield client
+
+
+def told(answers: Sequence[Answer | Conflict]) -> list[tuple[int, Any]]:
+    """Each answer's status and body."""
+    return [(answer.status, answer.body) for answer in answers if isinstance(answer, Answer)]
 
 
 def moves(plant: Plant, ids: Ids, step: str) -> list[str]:
@@ -60,13 +98,21 @@ def test_one_claim_sent_often_at_once_is_one_claim_with_equal_answers(plant: Pla
     assert moves(plant, ids, "a") == ["step.ready", "step.claimed"]
 
 
-def test_one_report_sent_often_at_once_has_one_effect_and_equal_answers(plant: Plant) -> None:
-    ids = plant.planned({"a": [], "b": ["a"]})
-    plant.claim(ids.steps["a"])
-    answers = at_once([partial(plant.complete, ids.steps["a"], SUCCESS, 1)] * WIDTH)
-    assert [str(answer) for answer in answers] == [str(answers[0])] * WIDTH
-    assert moves(plant, ids, "a") == ["step.ready", "step.claimed", "step.completed"]
-    assert plant.row(ids).open_steps == 1
+@pytest.mark.parametrize("case", REPORTS, ids=lambda case: str(case.report))
+def test_one_report_sent_often_at_once_has_one_effect_and_equal_answers(
+    plant: Plant, client: Client, case: Case
+) -> None:
+    """None of those who send it is told of a conflict, whoever comes first."""
+    receipt = {"success": True, "stepStatus": case.status, "buildComplete": ("build.finished", "") in case.entries}
+    for _ in range(ROUNDS):
+        ids = plant.planned({"a": [], "b": ["a"]})
+        plant.claim(ids.steps["a"])
+        before = plant.entries(ids)
+        send = partial(client.post, f"/api/runner/{ids.steps['a']}/complete", {**case.report, "attempt": 1})
+        assert told(at_once([send] * WIDTH)) == [(200, receipt)] * WIDTH
+        assert plant.entries(ids) == [*before, *case.entries]
+        assert plant.statuses(ids) == {"a": case.status, "b": case.next_status}
+        assert len(plant.attempts(ids.steps["a"])) == 1
 
 
 def test_of_reports_that_contradict_each_other_the_first_one_stands(plant: Plant) -> None:
@@ -163,10 +209,13 @@ def test_dispatchers_at_once_send_each_step_once(plant: Plant) -> None:
     assert sorted(sent) == sorted(ids.steps.values())
 
 
-def test_one_request_posted_often_at_once_with_its_key_is_one_build(plant: Plant) -> None:
-    request = BuildRequest(plant.workflow({"a": []}))
-    answers = at_once([partial(plant.database.transact, builds.create, plant.project, request, "key")] * WIDTH)
-    identifiers = {answer.id for answer in answers if not isinstance(answer, Exception)}
-    assert len(identifiers) == 1
-    page = plant.database.read(builds.list_for_project, plant.project, 10, 0)
-    assert ([build.id for build in page.rows], page.total) == (list(identifiers), 1)
+def test_one_request_posted_often_at_once_with_its_key_is_one_build(plant: Plant, client: Client) -> None:
+    """Whoever comes second gets the build of the first one, as if it were its own."""
+    path, body = f"/api/projects/{plant.project}/builds", {"workflowId": plant.workflow({"a": [], "b": ["a"]})}
+    for number in range(ROUNDS):
+        answers = at_once([partial(client.send, "POST", path, body, Idempotency_Key=f"key {number}")] * WIDTH)
+        (status, build), *others = told(answers)
+        assert (status, build["status"]) == (201, "PENDING")
+        assert others == [(status, build)] * (WIDTH - 1)
+        assert plant.entries(plant.ids(build["id"])) == [("build.created", "")]
+        assert client.get(path).body["pagination"]["total"] == number + 1
