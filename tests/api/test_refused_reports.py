@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
-from tests.api.rows import refused
+from app.services import leases
+from tests.api.rows import all_rows, refused
+from tests.api.served import Client
 from tests.api.world import World, claim, complete, new_build, steps_of
 
 REPORTS = [
@@ -79,3 +82,83 @@ def test_an_attempt_that_was_handed_back_changes_nothing_any_more(world: World) 
     ):
         refused(client, "POST", f"{path}/{action}", body, status=409, faults=[("", code)])
     refused(client, "PUT", f"{path}/log?attempt=1&offset=0", b"late", status=409, faults=[("", "not_running")])
+
+
+SECOND: dict[str, dict[str, Any] | None] = {
+    "RUNNING": None,
+    "SUCCESS": {"status": "success", "attempt": 2},
+    "FAILED": {"status": "failed", "exitCode": 3, "attempt": 2},
+}
+"""How the second attempt is reported, by what the step run is then."""
+LATE = [
+    ("POST", "complete", {"status": "success", "attempt": 1}, "already_ended"),
+    ("POST", "complete", {"status": "success", "attempt": 1, "logs": "late\n"}, "already_ended"),
+    ("POST", "complete", {"status": "failed", "exitCode": 3, "attempt": 1}, "already_ended"),
+    ("POST", "complete", {"status": "failed", "reason": "timeout", "attempt": 1, "logs": "late\n"}, "already_ended"),
+    ("PUT", "log?attempt=1&offset=0", b"first\nlate\n", "not_running"),
+    ("PUT", "log?attempt=1&offset=6", b"late\n", "not_running"),
+    ("PUT", "log?attempt=1&offset=6", b"", "not_running"),
+    ("POST", "heartbeat", {"runner": "one", "attempt": 1}, "not_held"),
+    ("POST", "claim", {"runner": "one", "attempt": 1, "key": "one's", "heartbeats": True}, "stale_attempt"),
+]
+"""What the first one's runner may still have on its way, and the code of the conflict that each is."""
+
+
+def append(client: Client, step: str, attempt: int, content: bytes) -> None:
+    assert client.send("PUT", f"/api/runner/{step}/log?attempt={attempt}&offset=0", content).status == 200
+
+
+def lose(session: Session, step: str) -> None:
+    """The lease of the first attempt runs out, and a sweep finds it."""
+    leases.extend(session, step, "one", 1, -60)
+    leases.expire(session, step, 1, 30)
+
+
+def standing(client: Client, step: str) -> tuple[str, int]:
+    """The step run's status, and the number of its current attempt."""
+    shown = client.get(f"/api/steps/{step}").body
+    return shown["status"], shown["attempt"]
+
+
+@pytest.fixture
+def lost(world: World) -> str:
+    """A step run whose first attempt has printed something, and is lost since."""
+    step: str = steps_of(world.client, new_build(world.client, world.project, world.workflow))["a"]["id"]
+    claim(world.client, step, "one", attempt=1, key="one's", heartbeats=True)
+    append(world.client, step, 1, b"first\n")
+    world.client.database.transact(lose, step)
+    assert standing(world.client, step) == ("READY", 2)
+    return step
+
+
+def tell_late(client: Client, step: str) -> None:
+    """All of it is refused, and no row of any table changes; neither does one for what the server knows already."""
+    for method, action, body, code in LATE:
+        refused(client, method, f"/api/runner/{step}/{action}", body, status=409, faults=[("", code)])
+    before = all_rows(client.database)
+    known = complete(client, step, status="failed", reason="lost", attempt=1, logs="late\n")
+    assert (known.status, known.body) == (200, {"success": True, "stepStatus": "READY", "buildComplete": False})
+    assert all_rows(client.database) == before
+
+
+def test_what_a_lost_attempt_says_late_changes_nothing_while_the_next_one_waits(world: World, lost: str) -> None:
+    client = world.client
+    tell_late(client, lost)
+    assert standing(client, lost) == ("READY", 2)
+    assert client.get(f"/api/steps/{lost}/log").body == b"first\n"
+
+
+@pytest.mark.parametrize("status", SECOND)
+def test_what_a_lost_attempt_says_late_changes_nothing_of_the_next_one(world: World, lost: str, status: str) -> None:
+    """While it runs, and when it has ended, either way; then it ends as if nothing had been said."""
+    client, report = world.client, SECOND[status]
+    claim(client, lost, "two", attempt=2, key="two's", heartbeats=True)
+    append(client, lost, 2, b"second\n")
+    if report:
+        assert complete(client, lost, **report).status == 200
+    tell_late(client, lost)
+    assert standing(client, lost) == (status, 2)
+    if not report:
+        assert complete(client, lost, status="success", attempt=2).body["stepStatus"] == "SUCCESS"
+    logs = [client.get(f"/api/steps/{lost}/log?attempt={number}").body for number in (1, 2)]
+    assert logs == [b"first\n", b"second\n"]
