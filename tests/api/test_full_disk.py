@@ -8,7 +8,7 @@ import pytest
 from tests.api.rows import all_rows, refused
 from tests.api.served import Client
 from tests.api.world import World, claim, complete, new_build, steps_of
-from tests.support.full_disk import full_disk
+from tests.support.full_disk import WRITING, full_disk
 
 CHUNK = b"x" * 256 * 1024
 
@@ -26,7 +26,7 @@ def append(client: Client, step: str, offset: int, content: bytes) -> Any:
     return client.send("PUT", f"/api/runner/{step}/log?attempt=1&offset={offset}", content).body
 
 
-ADDING: dict[str, tuple[str, str, Any]] = {
+REQUESTS: dict[str, tuple[str, str, Any]] = {
     "a project": ("POST", "/api/projects", {"accountId": "acme", "name": "meanwhile"}),
     "an image": ("POST", "/api/docker-images", {"slug": "meanwhile", "imageUrl": "alpine:3.20"}),
     "a workflow": ("POST", "/api/projects/{project}/workflows", {"name": "meanwhile", "steps": []}),
@@ -44,14 +44,14 @@ ADDING: dict[str, tuple[str, str, Any]] = {
 
 def asked(world: World, step: str, what: str) -> tuple[str, str, Any]:
     """The request, with the ids of this world in the place of their names."""
-    method, path, body = ADDING[what]
+    method, path, body = REQUESTS[what]
     names = {**world.names(), "step": step}
     if isinstance(body, dict):
         body = {field: value.format(**names) if isinstance(value, str) else value for field, value in body.items()}
     return method, path.format(**names), body
 
 
-@pytest.mark.parametrize("what", ADDING)
+@pytest.mark.parametrize("what", REQUESTS)
 def test_what_has_no_room_is_answered_503_with_what_to_do_and_can_be_had_later(
     world: World, step: str, what: str, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
@@ -80,6 +80,13 @@ def test_a_heartbeat_and_whoever_reads_are_answered_on_a_full_disk(world: World,
         assert client.get(f"/api/steps/{step}/log").body == b"first\n"
         assert client.get(f"/api/steps/{step}").body["status"] == "RUNNING"
         assert client.get(f"/api/projects/{world.project}/builds").status == 200
+
+
+def test_a_heartbeat_is_answered_503_where_not_even_rows_can_change(world: World, step: str) -> None:
+    client, path, body = world.client, f"/api/runner/{step}/heartbeat", {"runner": "one", "attempt": 1}
+    with full_disk(client.database, WRITING):
+        refused(client, "POST", path, body, status=503, faults=[])
+    assert client.post(path, body).body == {"cancel": False, "leaseSeconds": 30.0}
 
 
 def test_a_report_that_had_no_room_counts_when_it_comes_again_and_its_log_is_whole(world: World, step: str) -> None:

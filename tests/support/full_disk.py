@@ -2,10 +2,11 @@
 
 Each table gets a trigger that needs room besides, and there is none. Of SQLite's file no page can be had any more; of
 PostgreSQL's files the one that must grow is the kernel's own full device. So a transaction has written something when
-it fails, and what changes a row in its place goes on, as on a disk that is full. Nobody needs rights for it.
+it fails. What changes a row goes on as long as there is room in its page, so a test says whether it does. Nobody needs
+rights for all this.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,12 +17,13 @@ from app.models.database import Database
 
 FULL_DEVICE = Path("/dev/full")
 TABLES = [table.name for table in Base.metadata.sorted_tables]
+ADDING, WRITING = ("INSERT",), ("INSERT", "UPDATE")
 LARGE_BYTES = 100_000
 """More than is free in pages that SQLite has already."""
 
 
 @contextmanager
-def full_disk(database: Database) -> Iterator[list[str]]:
+def full_disk(database: Database, needing_room: Sequence[str] = ADDING) -> Iterator[list[str]]:
     """Within the block there is no room; after it there is again, and nothing is left of all this.
 
     What is yielded grows by each error that the database has for a question of this process. SQLite has no room for
@@ -33,7 +35,7 @@ def full_disk(database: Database) -> Iterator[list[str]]:
         errors.append(str(context.original_exception))
 
     fill = _full_sqlite if database.engine.dialect.name == "sqlite" else _full_postgresql
-    with fill(database.engine):
+    with fill(database.engine, [(table, what) for table in TABLES for what in needing_room]):
         event.listen(database.engine, "handle_error", note)
         try:
             yield errors
@@ -42,12 +44,13 @@ def full_disk(database: Database) -> Iterator[list[str]]:
 
 
 @contextmanager
-def _full_sqlite(engine: Engine) -> Iterator[None]:
+def _full_sqlite(engine: Engine, weighed: Sequence[tuple[str, str]]) -> Iterator[None]:
+    action = f"INSERT INTO ballast VALUES (zeroblob({LARGE_BYTES}))"
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE ballast (weight BLOB)"))
-        for table in TABLES:
-            action = f"INSERT INTO ballast VALUES (zeroblob({LARGE_BYTES}))"
-            connection.execute(text(f"CREATE TRIGGER weigh_{table} AFTER INSERT ON {table} BEGIN {action}; END"))
+        for table, what in weighed:
+            trigger = f"weigh_{what}_{table} AFTER {what} ON {table}"
+            connection.execute(text(f"CREATE TRIGGER {trigger} BEGIN {action}; END"))
     event.listen(engine, "checkout", _take_no_page)
     try:
         yield
@@ -55,8 +58,8 @@ def _full_sqlite(engine: Engine) -> Iterator[None]:
         event.remove(engine, "checkout", _take_no_page)
         engine.dispose()  # with the connections that take none
         with engine.begin() as connection:
-            for table in TABLES:
-                connection.execute(text(f"DROP TRIGGER weigh_{table}"))
+            for table, what in weighed:
+                connection.execute(text(f"DROP TRIGGER weigh_{what}_{table}"))
             connection.execute(text("DROP TABLE ballast"))
 
 
@@ -66,7 +69,7 @@ def _take_no_page(connection: object, *_: object) -> None:
 
 
 @contextmanager
-def _full_postgresql(engine: Engine) -> Iterator[None]:
+def _full_postgresql(engine: Engine, weighed: Sequence[tuple[str, str]]) -> Iterator[None]:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE ballast (weight int)"))
         file = _file_of(connection, "ballast")
@@ -76,7 +79,7 @@ def _full_postgresql(engine: Engine) -> Iterator[None]:
     engine.dispose()  # with the connection that has made the file and has it still
     try:
         with engine.begin() as connection:
-            _weigh(connection)
+            _weigh(connection, weighed)
         yield
     finally:
         spared.replace(file)
@@ -85,11 +88,12 @@ def _full_postgresql(engine: Engine) -> Iterator[None]:
             connection.execute(text("DROP TABLE ballast"))
 
 
-def _weigh(connection: Connection) -> None:
+def _weigh(connection: Connection, weighed: Sequence[tuple[str, str]]) -> None:
     body = "BEGIN INSERT INTO ballast VALUES (1); RETURN NULL; END"
     connection.execute(text(f"CREATE FUNCTION weigh() RETURNS trigger LANGUAGE plpgsql AS '{body}'"))
-    for table in TABLES:
-        connection.execute(text(f"CREATE TRIGGER weigh AFTER INSERT ON {table} EXECUTE FUNCTION weigh()"))
+    for table, what in weighed:
+        trigger = f"weigh_{what} AFTER {what} ON {table}"
+        connection.execute(text(f"CREATE TRIGGER {trigger} EXECUTE FUNCTION weigh()"))
 
 
 def _file_of(connection: Connection, table: str) -> Path:

@@ -1,14 +1,19 @@
-"""The API's process on a disk that takes no more, as a limit on the size of its files makes one."""
+"""Programs on a full disk: the API's own, as a limit on the size of files makes one, and that of the database."""
 
 import resource
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from sqlalchemy.orm import Session
 
+from app.services import logs
 from tests.integration.tasks.system import System
 from tests.integration.tasks.test_slow_clients import accepted
 from tests.integration.tasks.wire import Answer, wire
+from tests.support.full_disk import ADDING, WRITING, full_disk
 from tests.support.program import Program
 from tests.support.wait import eventually
 
@@ -23,9 +28,17 @@ IN_CHUNKS = (
 )
 ASKING = (HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY), BODY)
 
+LEASE_S = 4.0
+STEP = "echo $STEP_ATTEMPT >> '{0}/started'; until [ -e '{0}/end' ]; do sleep 0.05; done; echo last words"
+SETTINGS = {
+    "BUILDSERVER_LEASE_S": str(LEASE_S),
+    "BUILDSERVER_HEARTBEAT_S": "0.5",
+    "BUILDSERVER_SWEEP_INTERVAL_S": "0.2",
+}
+
 
 @contextmanager
-def full_disk(api: Program, room_bytes: int) -> Iterator[None]:
+def no_room(api: Program, room_bytes: int) -> Iterator[None]:
     """No file of the process can grow beyond that, those without a name in the temporary folder included."""
     served_by = int(api.lines("Booting worker")[0]["event"].split()[-1])
     resource.prlimit(served_by, resource.RLIMIT_FSIZE, (room_bytes, resource.RLIM_INFINITY))
@@ -43,7 +56,7 @@ def post(system: System, request: bytes) -> Answer:
 def test_a_request_too_large_for_memory_is_told_that_there_is_no_room_on_disk(system: System, room_bytes: int) -> None:
     """The server lets go of it at once, and the client has its answer even if the rest of it is on the way."""
     api = system.api()
-    with full_disk(api, room_bytes):
+    with no_room(api, room_bytes):
         for request in (IN_ONE, IN_CHUNKS):
             with wire(system.port) as line:
                 line.send(request)
@@ -63,3 +76,34 @@ def test_a_request_too_large_for_memory_is_told_that_there_is_no_room_on_disk(sy
     assert system.audit_entries() == 0
     assert [post(system, request).status for request in (IN_ONE, IN_CHUNKS)] == [201, 201]
     assert "uncaptured python exception" not in api.text
+
+
+@pytest.mark.parametrize("needing_room", [ADDING, WRITING], ids=["no row can be added", "nor changed"])
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_step_that_ends_while_the_database_is_full_for_longer_than_its_lease_counts_once(
+    system: System, tmp_path: Path, needing_room: Sequence[str]
+) -> None:
+    """Either its runner is heard meanwhile, or the API cannot be seen to be there, and no lease runs out."""
+    system.settings |= SETTINGS
+    build = system.build(
+        {"name": "first", "runScript": STEP.format(tmp_path)}, {"name": "then", "dependsOn": ["first"]}
+    )
+    programs = system.api(), system.orchestrator(), system.runner()
+    api, orchestrator, runner = programs
+    eventually((tmp_path / "started").exists, describe=lambda: runner.text)
+    with full_disk(system.database, needing_room):
+        over_at = time.monotonic() + LEASE_S + 1
+        (tmp_path / "end").touch()
+        assert post(system, IN_ONE).status == 503
+        eventually(lambda: len(api.lines("database unavailable")) > 3, describe=lambda: api.text)
+        eventually(lambda: time.monotonic() > over_at)
+        assert system.statuses(build) == ["RUNNING", "RUNNING", "PENDING"]
+    eventually(lambda: system.statuses(build) == ["SUCCESS"] * 3, describe=lambda: f"{runner.text}{orchestrator.text}")
+    assert (tmp_path / "started").read_text() == "1\n"
+    assert "attempt overdue" not in orchestrator.text
+    assert system.database.read(log_of, system.step_ids(build)[0]) == b"last words\n"
+    assert [program.process.poll() for program in programs] == [None] * 3
+
+
+def log_of(session: Session, step: str) -> bytes:
+    return logs.chunk(session, logs.extent(session, step), 0)
