@@ -4,9 +4,12 @@ import socket
 import time
 from typing import Any
 
+import structlog
 from waitress.channel import HTTPChannel
 
 from app.api.serving.requests import Refusal, Request
+
+log = structlog.get_logger(__name__)
 
 LEAST_BYTES_PER_S = 32 * 1024
 """A client that sends much gets more time, by this: 8 MiB may come in four minutes and a half."""
@@ -86,7 +89,13 @@ class Channel(HTTPChannel):
         with self.outbuf_lock:
             if self.current_outbuf_count >= self.adj.outbuf_overflow and not self.outbufs[-1].overflowed:
                 self.current_outbuf_count = self.adj.outbuf_high_watermark  # so that waitress begins another one
-            written: int = super().write_soon(data)
+            try:
+                written: int = super().write_soon(data)
+            except OSError as error:
+                log.error("no room on disk for an answer, which breaks off", error=str(error))
+                self.will_close = True
+                self.server.pull_trigger()
+                raise
         return written
 
     def writable(self) -> bool:

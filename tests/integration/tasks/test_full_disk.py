@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.services import logs
 from tests.integration.tasks.system import System
-from tests.integration.tasks.test_slow_clients import accepted
+from tests.integration.tasks.test_slow_clients import LOG_PIECES, PIECE_BYTES, accepted, running_step
 from tests.integration.tasks.wire import Answer, wire
+from tests.support.bad_clients import TINY_BUFFER_BYTES
 from tests.support.full_disk import ADDING, WRITING, full_disk
 from tests.support.program import Program
 from tests.support.wait import eventually
@@ -28,6 +29,7 @@ IN_CHUNKS = (
 )
 ASKING = (HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(BODY), BODY)
 
+LOG_BYTES = LOG_PIECES * PIECE_BYTES
 LEASE_S = 4.0
 STEP = "echo $STEP_ATTEMPT >> '{0}/started'; until [ -e '{0}/end' ]; do sleep 0.05; done; echo last words"
 SETTINGS = {
@@ -76,6 +78,27 @@ def test_a_request_too_large_for_memory_is_told_that_there_is_no_room_on_disk(sy
     assert system.audit_entries() == 0
     assert [post(system, request).status for request in (IN_ONE, IN_CHUNKS)] == [201, 201]
     assert "uncaptured python exception" not in api.text
+
+
+@pytest.mark.parametrize("room_bytes", [100_000, 700_000], ids=["room for its own log", "room for a part of it"])
+def test_an_answer_that_finds_no_room_on_disk_breaks_off_and_nobody_waits_for_the_rest(
+    system: System, room_bytes: int
+) -> None:
+    """A log, for a client that does not take it at first: it sees that there is less than it was promised."""
+    api = system.api()
+    step = running_step(system)
+    request = f"GET /api/steps/{step}/log HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with no_room(api, room_bytes):
+        with wire(system.port, TINY_BUFFER_BYTES) as line:
+            line.send(request)
+            api.wait_line("no room on disk for an answer")
+            answer = line.answer()
+            assert line.has_ended()
+        assert len(answer.content) < int(answer.headers["Content-Length"]) == LOG_BYTES
+        eventually(lambda: accepted(system.port) == 0, describe=lambda: f"{accepted(system.port)} left")
+    with wire(system.port) as line:
+        line.send(request)
+        assert line.answer().content == b"x" * LOG_BYTES
 
 
 @pytest.mark.parametrize("needing_room", [ADDING, WRITING], ids=["no row can be added", "nor changed"])
