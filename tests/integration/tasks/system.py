@@ -14,7 +14,7 @@ from celery import Celery
 from sqlalchemy import func, select
 
 from app.domain.graph import GraphLimits
-from app.models import AuditEntry, Build, StepRun
+from app.models import Attempt, AuditEntry, Build, StepRun
 from app.models.database import Database
 from app.services import builds, images, projects, workflows
 from app.services.builds import BuildRequest
@@ -112,6 +112,10 @@ class System:
         """A step run's row as it is now."""
         return self.database.read(_step, step_id)
 
+    def attempts(self, step_id: str) -> list[Attempt]:
+        """The attempts that were claimed, in their order."""
+        return self.database.read(_attempts, step_id)
+
     def audit_entries(self) -> int:
         return self.database.read(_audit_entries)
 
@@ -180,6 +184,10 @@ def _step_ids(session: Any, build_id: str) -> list[str]:
 def _step(session: Any, step_id: str) -> StepRun:
     run: StepRun = session.get(StepRun, step_id)
     return run
+
+
+def _attempts(session: Any, step_id: str) -> list[Attempt]:
+    return list(session.scalars(select(Attempt).where(Attempt.step_run_id == step_id).order_by(Attempt.number)))
 
 
 def _audit_entries(session: Any) -> int:
