@@ -99,15 +99,18 @@ def long_build(system: System, ledger: Path, lease_s: str) -> str:
     return build
 
 
-def test_a_killed_runner_s_step_is_run_again_by_another(system: System, ledger: Path) -> None:
+def test_a_killed_runner_s_step_is_run_again_by_another(system: System, ledger: Path, tmp_path: Path) -> None:
+    """On another disk, so that nothing but the end of the lease says that the first one is dead."""
     build = long_build(system, ledger, lease_s="3")
     first = system.runner()
     eventually(lambda: ledger.read_text() == "1\n", describe=lambda: first.text)
     first.send(signal.SIGKILL)
     first.process.wait()
-    system.runner(BUILDSERVER_RUNNER_NAME="second")
+    system.runner(BUILDSERVER_RUNNER_NAME="second", BUILDSERVER_WORK_DIR=str(tmp_path / "elsewhere"))
     eventually(lambda: system.statuses(build) == ["SUCCESS", "SUCCESS"])
     assert ledger.read_text() == "1\n2\n"
+    (step,) = system.step_ids(build)
+    assert [attempt.reason for attempt in system.attempts(step)] == ["lost", None]
 
 
 def test_a_runner_asked_to_end_hands_its_attempt_back_at_once(system: System, ledger: Path) -> None:
