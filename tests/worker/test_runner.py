@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.wait import eventually
 from tests.worker.conftest import Server
+from tests.worker.processes import processes_of
 from worker.api import Refused
 from worker.attempt import HANDED_BACK, Outcome
 from worker.runner import Runner
@@ -42,10 +43,13 @@ def test_output_outcome_and_exit_status_reach_the_server(server: Server, runner:
     assert server.log(step).startswith(b"a\xff\0b")
 
 
-def test_a_step_over_its_time_limit_is_stopped(server: Server, runner: Runner) -> None:
-    step = server.new_step("trap '' TERM; sleep 1000", timeoutSeconds=1)
+def test_a_step_over_its_time_limit_is_stopped(server: Server, runner: Runner, tmp_path: Path) -> None:
+    """With all that it started, however little of it wants to end."""
+    step = server.new_step("trap '' TERM; setsid sleep 1000 & setsid bash -c 'sleep 1000 &'; wait", timeoutSeconds=1)
     assert runner.run(step) == Outcome("timeout")
-    assert server.step(step)["reason"] == "timeout"
+    shown = server.step(step)
+    assert (shown["status"], shown["reason"], shown["attempt"]) == ("FAILED", "timeout", 1)
+    assert processes_of(tmp_path) == []
 
 
 def test_a_runner_that_stops_hands_its_attempt_back(server: Server, runner: Runner) -> None:
