@@ -36,7 +36,11 @@ pulse.watch(settings, "runner")
 
 @app.task(name=RUN)
 def run(step_id: str, attempt: int) -> None:
-    """Run an attempt of a step; one that somebody else has, or that is over, is left alone."""
+    """Run an attempt of a step; one that somebody else has, or that is over, is left alone.
+
+    Out of the server's reach the message goes back for a runner that may be within it, and this one asks on, for the
+    same attempt: it takes no other message until it is answered.
+    """
     with log_context(step=step_id, attempt=attempt):
         if not is_id(step_id) or not is_attempt(attempt):
             log.warning("message dropped: it names no attempt of a step")
@@ -44,17 +48,27 @@ def run(step_id: str, attempt: int) -> None:
         if runner.stopping:
             give_back(step_id, attempt)
             return
-        try:
-            runner.run(step_id, attempt)
-        except (Refused, NotFound) as error:
-            log.info("step not run", why=str(error))
-        except Unreachable as error:
-            log.warning("server unreachable; the step is sent again later", error=str(error))
+        if not is_answered(step_id, attempt):
+            give_back(step_id, attempt)
+            while not (runner.stopping or is_answered(step_id, attempt)):
+                pass  # each time it asks for seconds
         runner.rest()
 
 
+def is_answered(step_id: str, attempt: int) -> bool:
+    """Run the attempt unless the server says no; false where it says nothing."""
+    try:
+        runner.run(step_id, attempt)
+    except (Refused, NotFound) as error:
+        log.info("step not run", why=str(error))
+    except Unreachable as error:
+        log.warning("server unreachable", error=str(error))
+        return False
+    return True
+
+
 def give_back(step_id: str, attempt: int) -> None:
-    """Let another runner have a message that came while this one ends: else it would wait for the claim's deadline."""
+    """Let another runner have a message that this one cannot use: else its step would wait for the claim's deadline."""
     try:
         app.send_task(RUN, (step_id, attempt), queue=pool_queue(settings.pool))
     except UNREACHABLE as error:

@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 CLAIM_TRIES = 5
 CLAIM_PAUSE_S = 0.5
-"""An API that restarts is back within these tries; after them the message is dropped, and the sweep sends another."""
+"""An API that restarts is back within these tries; after them somebody else may have the message."""
 BEATS_PER_LEASE = 4
 """At least: the server sets the lease, and a short one is fenced off by half."""
 ORPHANS_GONE_S = ORPHAN_GRACE_S + 1.0

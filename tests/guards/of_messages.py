@@ -140,6 +140,15 @@ OF_MESSAGES = (
         "    task_acks_late=True,",
         SETTINGS,
     ),
+    Guard(
+        "a message goes back that came to a runner without a server",
+        "tasks/runner.py",
+        "            give_back(step_id, attempt)\n            while not",
+        "            while not",
+        (
+            f"{TASKS}/test_partition.py::test_a_message_that_only_a_runner_that_is_cut_off_takes_goes_back_for_one_that_is_not",
+        ),
+    ),
     option("unacked-mutex expiry", '    "unacked_mutex_expire": 10,'),
     option("visibility timeout", '    "visibility_timeout": VISIBILITY_TIMEOUT_S,'),
     option("restore interval", '    "unacked_restore_interval": 5,'),

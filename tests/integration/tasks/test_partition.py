@@ -58,3 +58,35 @@ def test_a_step_of_a_runner_that_is_cut_off_is_ended_and_run_by_one_that_is_not(
     assert ticking.overlap() == []
     assert second.stop() == 0
     assert runs_a_build(ticking.system, first) == "first"
+
+
+def test_a_message_that_only_a_runner_that_is_cut_off_takes_goes_back_for_one_that_is_not(
+    ticking: Ticking, proxy: Proxy
+) -> None:
+    """It has a slot free when its step is given away, and nobody sends the message again."""
+    first = ticking.runner("first", BUILDSERVER_API_URL=proxy.url, BUILDSERVER_RUNNERS="2")
+    ticking.wait_started(1, first)
+    proxy.refuse()
+    first.wait_line("server unreachable")
+    second = ticking.runner("second")
+    ticking.wait_started(2, second)
+    proxy.restore()
+    ticking.wait_let_go("first")
+    eventually(lambda: first.lines("step not run"), describe=lambda: first.text)
+    ticking.end(2)
+    ticking.wait_succeeded()
+    assert [line["attempt"] for line in ticking.orchestrator.lines("step handed out")] == [1, 2]
+    assert ticking.results() == ["lost", None]
+    assert second.stop() == 0
+    assert runs_a_build(ticking.system, first) == "first"
+
+
+def test_a_runner_that_waits_for_the_server_ends_when_asked_to_and_its_message_waits_for_another(
+    system: System,
+) -> None:
+    (step,) = system.step_ids(system.build())
+    runner = system.runner()  # there is no API at all
+    system.celery.send_task("steps.run", (step, 1), queue="run.default")
+    runner.wait_line("server unreachable")
+    assert runner.stop() == 0
+    assert system.queued("run.default") == [("steps.run", [step, 1])]

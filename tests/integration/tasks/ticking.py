@@ -18,7 +18,9 @@ SETTINGS = {
     "BUILDSERVER_LEASE_S": str(LEASE_S),
     "BUILDSERVER_HEARTBEAT_S": "0.5",
     "BUILDSERVER_SWEEP_INTERVAL_S": "0.2",
+    "BUILDSERVER_CLAIM_DEADLINE_S": "3600",
 }
+"""Whoever is lost is soon found to be; no message is sent twice."""
 UPTIME_S = 0.01
 """The kernel tells scripts the time since it started cut off to so much; it is otherwise that of `worker.clock`."""
 SCRIPT = """
