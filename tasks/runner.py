@@ -4,6 +4,8 @@ A message is acknowledged when it arrives: from the claim on, the lease covers w
 touches the database.
 """
 
+from functools import partial
+
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_shutting_down
@@ -48,23 +50,13 @@ def run(step_id: str, attempt: int) -> None:
         if runner.stopping:
             give_back(step_id, attempt)
             return
-        if not is_answered(step_id, attempt):
-            give_back(step_id, attempt)
-            while not (runner.stopping or is_answered(step_id, attempt)):
-                pass  # each time it asks for seconds
+        try:
+            runner.run(step_id, attempt, unheard=partial(give_back, step_id, attempt))
+        except (Refused, NotFound) as error:
+            log.info("step not run", why=str(error))
+        except Unreachable:
+            log.info("step not run: this runner is to end")
         runner.rest()
-
-
-def is_answered(step_id: str, attempt: int) -> bool:
-    """Run the attempt unless the server says no; false where it says nothing."""
-    try:
-        runner.run(step_id, attempt)
-    except (Refused, NotFound) as error:
-        log.info("step not run", why=str(error))
-    except Unreachable as error:
-        log.warning("server unreachable", error=str(error))
-        return False
-    return True
 
 
 def give_back(step_id: str, attempt: int) -> None:

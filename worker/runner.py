@@ -93,14 +93,18 @@ class Runner:
         self._zygote.close()
         self._remover.finish()
 
-    def run(self, step_id: str, attempt: int | None = None) -> Outcome | None:
+    def run(
+        self, step_id: str, attempt: int | None = None, unheard: Callable[[], None] | None = None
+    ) -> Outcome | None:
         """Run an attempt to its end and report it; None where there is nothing to report, for the server knows.
 
-        Raises Refused or NotFound where it cannot be claimed, Unreachable where the server does not answer.
+        Raises Refused or NotFound where it cannot be claimed, and Unreachable where the server does not answer: at once
+        without `unheard`; with it, only when this runner is asked to end. It is called once then, and what is asked for
+        is asked for again until there is an answer.
         """
         if self._stopping.is_set():
             return None
-        claim, asked_at = self._claim(step_id, attempt)
+        claim, asked_at = self._claim(step_id, attempt, unheard)
         with log_context(build=claim.build_id, step=step_id, attempt=claim.attempt):
             log.info("attempt claimed")
             try:
@@ -137,18 +141,33 @@ class Runner:
         self._stop_requests.get()
         self.stop()
 
-    def _claim(self, step_id: str, attempt: int | None) -> tuple[Claim, float]:
-        """Claim under one key, again where the answer may have been lost on its way; and when it was asked for.
+    def _claim(self, step_id: str, attempt: int | None, unheard: Callable[[], None] | None) -> tuple[Claim, float]:
+        """Claim under one key for as long as it takes: the server may have heard it, and only its answers are lost."""
+        key, is_told = uuid4().hex, False
+        while True:
+            try:
+                return self._claim_soon(step_id, attempt, key)
+            except Unreachable as error:
+                if unheard is None:
+                    raise
+                if not is_told:
+                    log.warning("server unreachable", error=str(error))
+                    unheard()
+                    is_told = True
+                if self._stopping.is_set():
+                    raise
+
+    def _claim_soon(self, step_id: str, attempt: int | None, key: str) -> tuple[Claim, float]:
+        """The claim, within a few tries, and when it was asked for.
 
         The lease of a claim that is repeated begins anew, so the time is that of the try that was answered.
         """
-        key = uuid4().hex
         for left in range(CLAIM_TRIES - 1, -1, -1):
             asked_at = clock()
             try:
                 return self._client.claim(step_id, self._settings.runner_name, attempt, key), asked_at
             except Unreachable:
-                if not left or self._stopping.wait(CLAIM_PAUSE_S):
+                if self._stopping.wait(CLAIM_PAUSE_S) or not left:
                     raise
         raise AssertionError("the last try returns or raises")
 

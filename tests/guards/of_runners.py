@@ -110,8 +110,8 @@ OF_RUNNERS = (
     Guard(
         "a claim is repeated under its key",
         "worker/runner.py",
-        "        key = uuid4().hex\n        for left in range(CLAIM_TRIES - 1, -1, -1):\n",
-        "        for left in range(CLAIM_TRIES - 1, -1, -1):\n            key = uuid4().hex\n",
+        "self._settings.runner_name, attempt, key), asked_at",
+        "self._settings.runner_name, attempt, uuid4().hex), asked_at",
         (f"{LEASE}::test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once",),
     ),
     Guard(

@@ -20,7 +20,7 @@ from tests.support.wait import eventually
 from tests.worker import last_words
 from tests.worker.conftest import LEASE_S, LONG_LEASE, ON_SQLITE, NewRunner, Server
 from tests.worker.processes import processes_of
-from worker.api import ApiClient, Claim, Unreachable
+from worker.api import ApiClient, Claim, Refused, Unreachable
 from worker.attempt import HANDED_BACK, Outcome
 from worker.clock import clock
 from worker.runner import Runner
@@ -182,6 +182,26 @@ def test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once(
         assert running.result(timeout=20) == Outcome(exit_code=0)
     assert (tmp_path / "ledger").read_text() == "ran\n"
     assert server.step(step)["attempt"] == 1
+
+
+def test_a_claim_whose_answers_are_lost_for_long_is_answered_at_last_and_nobody_is_lost(
+    server: Server, new_runner: NewRunner, runner: Runner, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message goes back meanwhile, as nobody can know; whoever takes it is told whose the attempt is."""
+    monkeypatch.setattr("worker.runner.CLAIM_PAUSE_S", 0.05)
+    other = new_runner(api_url=server.client.url, runner_name="other", work_dir=tmp_path / "elsewhere")
+    step = server.new_step(f"echo ran >> '{tmp_path}/ledger'")
+    proxy.cut_answers_after(10)
+    told = threading.Event()
+    with ThreadPoolExecutor(1) as slot:
+        running = slot.submit(runner.run, step, 1, told.set)
+        assert told.wait(20)
+        with pytest.raises(Refused, match="is being run by runner"):
+            other.run(step, 1)
+        proxy.restore()
+        assert running.result(timeout=20) == Outcome(exit_code=0)
+    assert (tmp_path / "ledger").read_text() == "ran\n"
+    assert server.attempt(step) == ("SUCCESS", 1)
 
 
 def test_a_server_that_is_away_leaves_the_step_unclaimed(server: Server, runner: Runner, proxy: Proxy) -> None:
