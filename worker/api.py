@@ -13,6 +13,8 @@ from worker.json_object import json_object
 
 TIMEOUT = urllib3.Timeout(connect=3, read=10)
 """Seconds. Every call here is one small transaction on the server."""
+CLAIM_TIMEOUT = urllib3.Timeout(connect=3, read=5)
+"""Where no answer comes, the message waits for this before another runner gets it."""
 TRY_AGAIN = (408, 429)  # request timeout, too many requests
 
 
@@ -53,7 +55,8 @@ class ApiClient:
     def claim(self, step_id: str, runner: str, attempt: int | None, key: str) -> Claim:
         """Take an attempt, with heartbeats promised; repeating it with the same key is safe."""
         body: dict[str, Any] = {"runner": runner, "heartbeats": True, "key": key}
-        answer = self._post(f"{step_id}/claim", body if attempt is None else {**body, "attempt": attempt})
+        asked = body if attempt is None else {**body, "attempt": attempt}
+        answer = self._post(f"{step_id}/claim", asked, CLAIM_TIMEOUT)
         with _as_expected(answer):
             times = float(answer["leaseSeconds"]), float(answer["timeoutSeconds"])
             return Claim(step_id, str(answer["buildId"]), int(answer["attempt"]), *times)

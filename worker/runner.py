@@ -35,9 +35,9 @@ from worker.zygote_client import ZygoteClient
 
 log = structlog.get_logger(__name__)
 
-CLAIM_TRIES = 5
+CLAIM_PATIENCE_S = 2.5
+"""An API that restarts is back within this; after it somebody else may have the message."""
 CLAIM_PAUSE_S = 0.5
-"""An API that restarts is back within these tries; after them somebody else may have the message."""
 BEATS_PER_LEASE = 4
 """At least: the server sets the lease, and a short one is fenced off by half."""
 ORPHANS_GONE_S = ORPHAN_GRACE_S + 1.0
@@ -142,34 +142,26 @@ class Runner:
         self.stop()
 
     def _claim(self, step_id: str, attempt: int | None, unheard: Callable[[], None] | None) -> tuple[Claim, float]:
-        """Claim under one key for as long as it takes: the server may have heard it, and only its answers are lost."""
-        key, is_told = uuid4().hex, False
-        while True:
-            try:
-                return self._claim_soon(step_id, attempt, key)
-            except Unreachable as error:
-                if unheard is None:
-                    raise
-                if not is_told:
-                    log.warning("server unreachable", error=str(error))
-                    unheard()
-                    is_told = True
-                if self._stopping.is_set():
-                    raise
-
-    def _claim_soon(self, step_id: str, attempt: int | None, key: str) -> tuple[Claim, float]:
-        """The claim, within a few tries, and when it was asked for.
+        """The claim, and when it was asked for: under one key for as long as it takes, as the server may have heard it,
+        and only its answers are lost.
 
         The lease of a claim that is repeated begins anew, so the time is that of the try that was answered.
         """
-        for left in range(CLAIM_TRIES - 1, -1, -1):
+        key, silent_at, is_told = uuid4().hex, clock() + CLAIM_PATIENCE_S, False
+        while True:
             asked_at = clock()
             try:
                 return self._client.claim(step_id, self._settings.runner_name, attempt, key), asked_at
-            except Unreachable:
-                if self._stopping.wait(CLAIM_PAUSE_S) or not left:
+            except Unreachable as error:
+                stops = self._stopping.wait(CLAIM_PAUSE_S)
+                if not is_told and (stops or clock() >= silent_at):
+                    if unheard is None:
+                        raise
+                    log.warning("server unreachable", error=str(error))
+                    unheard()
+                    is_told = True
+                if stops:
                     raise
-        raise AssertionError("the last try returns or raises")
 
     def _attend(self, claim: Claim, lease: Lease) -> Outcome | None:
         """See the attempt through, from its folders to its report, which does not wait for the folders to go."""

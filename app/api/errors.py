@@ -23,9 +23,11 @@ STATUS = {
 RETRY_AFTER_S = 5
 MAX_FAULTS = 100
 """A request with more faults than this is told of the first ones: the answer must not outgrow the question."""
-UNAVAILABLE_SQLSTATES = ("08", "53", "57P")
-"""PostgreSQL: no connection, no room for one more, shutting down or starting up."""
-UNAVAILABLE_SQLITE = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR")
+UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "58")
+"""PostgreSQL: no connection, no room for one more, shutting down or starting up, a disk that does not work."""
+UNAVAILABLE_SQLITE = tuple(
+    f"SQLITE_{trouble}" for trouble in ("BUSY", "LOCKED", "CANTOPEN", "FULL", "IOERR", "READONLY")
+)
 """SQLite: held by another process, or its file cannot be opened, read or written."""
 FULL = ("53100", "SQLITE_FULL")
 """There is no room on the disk of either."""
