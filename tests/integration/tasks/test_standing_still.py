@@ -15,8 +15,8 @@ from tests.worker.processes import processes_of
 from worker.clock import clock
 from worker.process_tree import descendants, send
 
-OVERLAP_S = 1.0
-"""How long after it goes on something of the old attempt may live, at most."""
+SECOND = 40
+"""So many lines the step's two processes write in one, together. On a slow machine they are slower, as is their end."""
 GONE = ""
 
 
@@ -97,4 +97,5 @@ def test_a_step_that_stood_still_with_all_above_it_is_ended_as_soon_as_it_goes_o
     goes_on_at = clock()
     send(order(stopped), SIGCONT)
     judge(ticking)
-    assert all(goes_on_at - UPTIME_S <= at <= goes_on_at + OVERLAP_S for at in ticking.overlap())
+    assert all(at >= goes_on_at - UPTIME_S for at in ticking.overlap())
+    assert len(ticking.overlap()) <= SECOND
