@@ -5,6 +5,7 @@ of it is a program of its own, as one process has one kind of Celery: ours, or p
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -109,7 +110,8 @@ def _wait_for_ends(folder: Path, planned: dict[str, BuildPlan], patience_s: floa
 def main() -> None:
     """The order comes as JSON, and so do the figures and the faults."""
     figures, faults = _run(Order(**json.loads(sys.argv[1])))
-    print(json.dumps([asdict(figures), faults]))
+    print(json.dumps([asdict(figures), faults]), flush=True)
+    os._exit(0)  # on their way out Celery's results would look for the broker that is gone, and complain
 
 
 if __name__ == "__main__":
