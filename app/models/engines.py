@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+import traceback
 from typing import Any
 
 import psycopg
@@ -63,7 +64,13 @@ class ImpatientConnection(psycopg.Connection[Any]):
 
 
 def _connect_impatiently(_dialect: object, _record: object, arguments: Any, options: Any) -> ImpatientConnection:
-    return ImpatientConnection.connect(*arguments, **options)
+    """A connection that did not come about in time is let go of at once. psycopg keeps it, socket and all, in a circle
+    that only the garbage collector breaks, and a server that goes on again finds them all waiting to be served."""
+    try:
+        return ImpatientConnection.connect(*arguments, **options)
+    except psycopg.Error as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
 
 
 def _sqlite_engine(url: str, pool_size: int) -> Engine:

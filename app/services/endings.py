@@ -66,8 +66,8 @@ def _handed_back(session: Session, run: StepRun) -> int:
 
 
 def _retry(trail: Trail, run: StepRun, pause_s: float) -> None:
-    """The next attempt is as ready as the first one was; it is sent when its pause is over, by the sweep if there is
-    one."""
+    """The next attempt is as ready as the first one was, once its pause is over: the sweep sends it then."""
+    ready_at = trail.now + timedelta(seconds=pause_s)
     steps.change(
         trail.session,
         run,
@@ -75,8 +75,8 @@ def _retry(trail: Trail, run: StepRun, pause_s: float) -> None:
         attempt=run.attempt + 1,
         runner=None,
         started_at=None,
-        ready_at=trail.now,
+        ready_at=ready_at,
         dispatched_at=None,
-        redispatch_at=trail.now + timedelta(seconds=pause_s),
+        redispatch_at=ready_at,
         dispatches=0,
     )

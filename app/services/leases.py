@@ -61,13 +61,22 @@ def claim(session: Session, step_id: str, claimant: Claimant, attempt: int | Non
     lease_s = _lease_s(claimant, timeout_s, times)
     held = _held(session, run, claimant, attempt)
     if held:
-        now = database_now(session)
-        held.lease_expires_at, held.deadline_at = now + timedelta(seconds=lease_s), _deadline(now, timeout_s)
-    else:
-        rulings.allow_claim(run, attempt)
-        with Trail(session, actor=claimant.runner or "runner") as trail:
-            take(trail, build, run, claimant, times)
+        return Claim(run, run.attempt, _renew(session, held, lease_s, timeout_s), timeout_s)
+    rulings.allow_claim(run, attempt)
+    with Trail(session, actor=claimant.runner or "runner") as trail:
+        take(trail, build, run, claimant, times)
     return Claim(run, run.attempt, lease_s, timeout_s)
+
+
+def _renew(session: Session, held: Attempt, lease_s: float, timeout_s: int) -> float:
+    """How much longer the lease of a repeated claim lasts. For one lease its times begin anew, and then no more: who
+    asks for longer, and hears no answer, would keep the attempt from others for ever."""
+    now, lease = database_now(session), timedelta(seconds=lease_s)
+    if now <= held.started_at + lease:
+        held.lease_expires_at, held.deadline_at = now + lease, _deadline(now, timeout_s)
+    elif now >= held.lease_expires_at:
+        raise Conflict(f"the lease on attempt {held.number} is over", "lease_over")
+    return (held.lease_expires_at - now).total_seconds()
 
 
 def take(trail: Trail, build: Build, run: StepRun, claimant: Claimant, times: LeaseTimes) -> Attempt:

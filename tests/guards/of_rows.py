@@ -88,6 +88,20 @@ OF_ROWS = (
         ("tests/api/test_outages.py::test_a_database_that_stands_still_is_not_waited_for_for_ever",),
     ),
     Guard(
+        "a connection that did not come about is let go of",
+        "app/models/engines.py",
+        "        traceback.clear_frames(error.__traceback__)\n",
+        "",
+        (f"{TRANSACTIONS}::test_a_connection_that_does_not_come_about_is_let_go_of_at_once",),
+    ),
+    Guard(
+        "a claim is not renewed for ever",
+        "app/services/leases.py",
+        "    if now <= held.started_at + lease:",
+        "    if True:",
+        (f"{LEASES}::test_a_claim_that_is_repeated_for_longer_than_a_lease_is_renewed_no_more",),
+    ),
+    Guard(
         "the attempt after two lost runners waits",
         "app/services/dispatching.py",
         "StepRun.dispatched_at.is_(None), due)",

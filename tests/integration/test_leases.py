@@ -40,10 +40,10 @@ def test_after_two_lost_runners_the_last_attempt_is_sent_when_a_pause_is_over(pl
         plant.claim(ids.steps["a"])
         plant.lose(ids.steps["a"])
         offered.append([each.attempt for each in plant.dispatch(ids.build)])
-    run = plant.run_of(ids.steps["a"])
-    assert (offered, run.dispatches, run.ready_at) == ([[2], []], 0, plant.attempts(run.id)[-1].finished_at)
-    assert run.redispatch_at and run.ready_at
-    assert run.redispatch_at - run.ready_at == timedelta(seconds=LOST_PAUSE_S)
+    run, lost_at = plant.run_of(ids.steps["a"]), plant.attempts(ids.steps["a"])[-1].finished_at
+    assert lost_at
+    assert (offered, run.dispatches) == ([[2], []], 0)
+    assert run.ready_at == run.redispatch_at == lost_at + timedelta(seconds=LOST_PAUSE_S)
     assert plant.dispatch_unsent() == []
     plant.age_step(run.id)
     assert [each.attempt for each in plant.dispatch_unsent()] == [3]
@@ -98,6 +98,22 @@ def test_a_claim_that_is_answered_at_last_has_its_whole_time_limit(plant: Plant)
     plant.age(step_id, "deadline_at")
     plant.claim(step_id)
     assert plant.attempts(step_id)[0].deadline_at > before
+
+
+def test_a_claim_that_is_repeated_for_longer_than_a_lease_is_renewed_no_more(plant: Plant) -> None:
+    """Its answers do not arrive, and the step has to go to somebody whose do."""
+    step_id = plant.planned({"a": []}).steps["a"]
+    plant.claim(step_id)
+    plant.age(step_id, "started_at", past_s=31)
+    expires_at = plant.attempts(step_id)[0].lease_expires_at
+    again = plant.claim(step_id)
+    assert (again.attempt, again.lease_s < TIMES.lease_s) == (1, True)
+    assert plant.attempts(step_id)[0].lease_expires_at == expires_at
+    plant.age(step_id, "lease_expires_at", past_s=1)
+    with pytest.raises(Conflict, match="lease on attempt 1 is over"):
+        plant.claim(step_id)
+    plant.expire()
+    assert plant.claim(step_id, Claimant("runner-2", "key-2", heartbeats=True)).attempt == 2
 
 
 @pytest.mark.parametrize(("reasons", "retried"), [(["exit"], True), (["timeout"], False)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
@@ -93,6 +94,26 @@ def test_a_statement_that_is_never_answered_ends_and_changes_nothing(monkeypatch
             server.thaw()
         assert names(database) == []
         database.dispose()
+
+
+@pytest.mark.usefixtures("collector_at_rest")
+def test_a_connection_that_does_not_come_about_is_let_go_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that goes on would find them all waiting for it, and have no room for others."""
+    monkeypatch.setitem(engines.LIVENESS, "connect_timeout", 2)
+    with postgres_server.running() as server, server.database() as url:
+        database = Database(url)
+        before = sockets()
+        with server.away("frozen"):
+            for _ in range(2):
+                with pytest.raises(OperationalError):
+                    names(database)
+        assert sockets() == before
+        database.dispose()
+
+
+def sockets() -> int:
+    """How many this process has open."""
+    return sum(path.resolve().name.startswith("socket:") for path in Path("/proc/self/fd").iterdir())
 
 
 def test_a_deadlock_is_resolved_by_running_the_loser_again(postgresql: Database) -> None:
