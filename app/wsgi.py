@@ -29,7 +29,8 @@ def create(settings: Settings | None = None) -> Flask:
     database = Database(settings.database_url, settings.api_threads, relay.put, REQUEST_PATIENCE_S)
     presence = Presence(database, settings.lease_s)
     presence.start()
-    return create_app(settings, database, BrokerCheck(settings.redis_url, settings.redis_prefix), presence.leases_stand)
+    broker_problem = BrokerCheck(settings.redis_url, settings.redis_prefix)
+    return create_app(settings, database, broker_problem, presence.leases_stand, presence.database_is_silent)
 
 
 class BrokerCheck:

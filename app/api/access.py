@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from flask import current_app
 
+from app.api.errors import DatabaseSilent
 from app.models.database import Database
 from app.services.pages import Page, Row
 from config.settings import Settings
@@ -40,5 +41,8 @@ def paged(page: Page[Row]) -> dict[str, Page[Row] | Sequence[Row]]:
 
 
 def _database() -> Database:
+    is_silent: Callable[[], bool] = current_app.extensions["buildserver.database_is_silent"]
+    if is_silent():
+        raise DatabaseSilent("it does not answer")
     database: Database = current_app.extensions["buildserver.database"]
     return database

@@ -49,9 +49,11 @@ def create_app(
     database: Database,
     broker_problem: Callable[[], str | None],
     leases_stand: Callable[[], bool] = lambda: False,
+    database_is_silent: Callable[[], bool] = lambda: False,
 ) -> Flask:
     """The application for one process. What it is told by others, at once: `broker_problem`, what is wrong with the
-    broker, if anything; `leases_stand`, whether heartbeats are to be answered without the database."""
+    broker, if anything; `leases_stand`, whether heartbeats are to be answered without the database;
+    `database_is_silent`, whether nothing else is to wait for it."""
     package = metadata("buildserver")
     app = Flask(__name__, static_folder=None)
     app.config.update(
@@ -70,6 +72,7 @@ def create_app(
     app.extensions["buildserver.database"] = database
     app.extensions["buildserver.broker_problem"] = broker_problem
     app.extensions["buildserver.leases_stand"] = leases_stand
+    app.extensions["buildserver.database_is_silent"] = database_is_silent
     requests.register(app, settings.max_complete_body_bytes)
     _register(app, package["Summary"])
     return app

@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoPath
 
 from app.domain.errors import BuildServerError, Conflict, Fault, Invalid, NotFound
-from app.models.database import is_transient
+from app.models.database import error_code, is_transient
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +35,17 @@ UNUSABLE = "the database cannot be used at the moment; try again"
 NO_ROOM = "the database's disk is full, so nothing was changed; free some room there and try again"
 
 
+class DatabaseSilent(Exception):
+    """It has not answered for so long that nobody asks it any more, until it does."""
+
+
 def register_errors(app: Flask) -> None:
     """Answer every error in the contract's shape: `{"error": …, "details": […]}`."""
     for refusal in STATUS:
         app.register_error_handler(refusal, _refused)
     app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(PoolTimeout, _unavailable)
+    app.register_error_handler(DatabaseSilent, _unavailable)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _defect)
 
@@ -92,20 +97,14 @@ def _database(error: DBAPIError) -> Response:
 
 def _is_unavailable(error: DBAPIError) -> bool:
     """Whether the database is to blame and not the statement. A connection that was never made has no code."""
-    if code := _code(error):
+    if code := error_code(error):
         return code.startswith((*UNAVAILABLE_SQLITE, *UNAVAILABLE_SQLSTATES))
     return isinstance(error, OperationalError)
 
 
-def _code(error: Exception) -> str:
-    """SQLite's name for the error, or PostgreSQL's SQLSTATE; empty where the database did not speak."""
-    cause = getattr(error, "orig", None)
-    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
-
-
 def _unavailable(error: Exception) -> Response:
     log.warning("database unavailable", request_id=g.request_id, error=str(getattr(error, "orig", error)))
-    message = NO_ROOM if _code(error) in FULL else UNUSABLE
+    message = NO_ROOM if error_code(error) in FULL else UNUSABLE
     response = answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{message} (request id {g.request_id})")
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response

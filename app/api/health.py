@@ -8,6 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.access import read
 from app.api.blueprint import Blueprint
+from app.api.errors import DatabaseSilent
 from app.api.schemas.health import HealthSchema, ReadinessSchema
 from app.services import health
 
@@ -42,7 +43,7 @@ def readyz() -> Response:
 def _database() -> dict[str, Any]:
     try:
         wrong = read(health.schema_problem)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, DatabaseSilent) as error:
         wrong = f"the database cannot be reached: {type(error).__name__}"
     return _check(wrong)
 

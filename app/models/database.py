@@ -84,3 +84,9 @@ def is_transient(error: DBAPIError) -> bool:
     if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in TRANSIENT_SQLSTATES:
         return True
     return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
+
+
+def error_code(error: Exception) -> str:
+    """SQLite's name for the error, or PostgreSQL's SQLSTATE; empty where the database did not speak."""
+    cause = getattr(error, "orig", None)
+    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")

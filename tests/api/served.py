@@ -72,7 +72,7 @@ def served(database_url: str, data_dir: Path, broker_problem: str | None = None,
     database = Database(database_url, patience_s=REQUEST_PATIENCE_S)
     settings = load_settings({"BUILDSERVER_DATA_DIR": str(data_dir), **variables})
     presence = Presence(database, settings.lease_s)
-    app = create_app(settings, database, lambda: broker_problem, presence.leases_stand)
+    app = create_app(settings, database, lambda: broker_problem, presence.leases_stand, presence.database_is_silent)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
