@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from app.domain.errors import BuildServerError, NotFound
 from app.models import Build
@@ -78,6 +78,16 @@ def sweep() -> None:
 
     What becomes ready by it is handed out at once.
     """
+    try:
+        look()
+    except OperationalError as error:
+        log.warning("database unavailable; the next sweep looks again", error=str(error.orig))
+    else:
+        log.debug("swept")
+
+
+def look() -> None:
+    """Everything a sweep does, the longest waited for first."""
     for step_id, attempt in database.read(leases.overdue, settings.lease_s):
         with log_context(step=step_id, attempt=attempt):
             log.warning("attempt overdue")
@@ -86,7 +96,6 @@ def sweep() -> None:
         with log_context(build=build_id):
             attend(planning.plan, build_id)
     outbox.hand_out_lost()
-    log.debug("swept")
 
 
 def attend(service: Callable[..., Build], *ids: Any) -> None:

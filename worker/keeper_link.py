@@ -25,8 +25,9 @@ class KeeperLink:
         """The keeper takes it for the runner's death: what still runs is ended."""
         self._control.close()
 
-    def order(self, order: Order) -> None:
-        self._tell(json.dumps(order))
+    def order(self, order: Order, fence_at: float) -> None:
+        """Both at once: a runner that stands still in between would leave the step without a fence."""
+        self._tell(f"{json.dumps(order)}\nfence {fence_at}")
 
     def fence(self, at: float) -> None:
         self._tell(f"fence {at}")

@@ -40,6 +40,11 @@ class Lease:
                 self._halt = Halt.EXPIRED
             return self._halt
 
+    @property
+    def fence_at(self) -> float:
+        with self._changed:
+            return self._fence_at
+
     def extend(self, fence_at: float) -> None:
         """`fence_at`: when, by `worker.clock`, the attempt's processes must begin to die. Past it, they have begun."""
         with self._changed:

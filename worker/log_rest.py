@@ -14,8 +14,8 @@ def send_rest(
 ) -> bool:
     """Whether the server has all `size_bytes` of the log at the end; not where it takes no more, or the file is short.
 
-    Where there is no time for it nothing is sent, but the server is asked. Raises Unreachable where it does not answer:
-    then the same call may succeed later.
+    Where there is no time for it one piece is sent and no more, which is all of most logs. Raises Unreachable where the
+    server does not answer: then the same call may succeed later.
     """
     try:
         file = open_plain(path)
@@ -36,7 +36,7 @@ def _send(
 ) -> bool:
     """The first, empty piece asks how much the server has."""
     before, end = -1, client.append_log(step_id, attempt, 0, b"")
-    while before < end < size_bytes and has_time():
+    while before < end < size_bytes and (before < 0 or has_time()):
         content = os.pread(file, min(CHUNK_BYTES, size_bytes - end), end)
         before, end = end, client.append_log(step_id, attempt, end, content)
     return end >= size_bytes

@@ -71,7 +71,7 @@ class ProcessExecutor:
             finally:
                 os.close(theirs)
             with _ended_whole(link, order["mark"]), closing(link), _watching(link, output) as selector:
-                link.order(order)
+                link.order(order, lease.fence_at)
                 with lease.binds(link):
                     self._follow(selector, link, order, on_output)
             _empty(output, on_output)

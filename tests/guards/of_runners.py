@@ -108,6 +108,13 @@ OF_RUNNERS = (
         ("tests/worker/test_log_stream.py::test_a_server_that_is_away_is_waited_for_with_the_end_of_the_log",),
     ),
     Guard(
+        "the fence comes with the order",
+        "worker/keeper_link.py",
+        "\\nfence {fence_at}",
+        "",
+        ("tests/worker/test_process_executor.py::test_the_fence_comes_with_the_order",),
+    ),
+    Guard(
         "a claim is repeated under its key",
         "worker/runner.py",
         "self._settings.runner_name, attempt, key), asked_at",

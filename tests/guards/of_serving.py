@@ -10,7 +10,7 @@ OF_SERVING = (
     Guard(
         "a full database is called full",
         "app/api/errors.py",
-        "NO_ROOM if _code(error) in FULL else UNUSABLE",
+        "NO_ROOM if error_code(error) in FULL else UNUSABLE",
         "UNUSABLE",
         (f"{FULL_DATABASE}::test_what_has_no_room_is_answered_503_with_what_to_do_and_can_be_had_later",),
     ),

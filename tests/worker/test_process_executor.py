@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.wait import eventually
 from tests.worker.execution import LONG_S, Execution
 from worker.clock import clock
 from worker.keeper import Order
-from worker.lease import Halt
+from worker.lease import Halt, Lease
 from worker.marked import MARK
 from worker.process_executor import Cause, Ending, ProcessExecutor
 from worker.zygote_client import ZygoteClient
@@ -74,6 +75,14 @@ def test_a_lease_that_is_not_extended_ends_the_tree(execution: Execution) -> Non
     execution.lease.extend(clock() + 0.5)
     assert execution.run(STUBBORN).cause is Cause.HALT
     assert execution.lease.halted is Halt.EXPIRED
+    assert execution.left() == []
+
+
+def test_the_fence_comes_with_the_order(execution: Execution, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runner that is stopped after it says no more to the keeper."""
+    monkeypatch.setattr(Lease, "binds", lambda *_: nullcontext())
+    execution.lease.extend(clock() + 0.5)
+    assert execution.run(STUBBORN, limit_s=20).cause is Cause.HALT
     assert execution.left() == []
 
 
