@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.tasks.system import System
+from tests.support import postgres
+from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 
 
@@ -23,3 +25,18 @@ def system(database_url: str, broker: RedisServer, tmp_path: Path) -> Iterator[S
     made = System(database_url, broker, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that a test may stop and freeze."""
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture
+def system_on_own_postgres(own_postgres: PostgresServer, broker: RedisServer, tmp_path: Path) -> Iterator[System]:
+    with own_postgres.database() as url:
+        made = System(url, broker, tmp_path)
+        yield made
+        made.close()

@@ -1,6 +1,5 @@
 """The database or the API is away for longer than a lease while a step runs: the step is not to blame for it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -11,9 +10,7 @@ from sqlalchemy.orm import Session
 from app.models import Attempt
 from app.models.clock import database_now
 from tests.integration.tasks.system import System
-from tests.support import postgres
 from tests.support.postgres import PostgresServer
-from tests.support.redis_server import RedisServer
 from tests.support.wait import eventually
 
 LEASE_S = 12
@@ -65,24 +62,15 @@ def _is_held(session: Session) -> bool:
 
 
 @pytest.fixture
-def postgres_server() -> Iterator[PostgresServer]:
-    with postgres.running() as server:
-        yield server
-
-
-@pytest.fixture
-def on_postgresql(postgres_server: PostgresServer, broker: RedisServer, tmp_path: Path) -> Iterator[Scene]:
-    with postgres_server.database() as url:
-        system = System(url, broker, tmp_path)
-        yield Scene(system, tmp_path)
-        system.close()
+def on_postgresql(system_on_own_postgres: System, tmp_path: Path) -> Scene:
+    return Scene(system_on_own_postgres, tmp_path)
 
 
 @pytest.mark.parametrize("way", ["stopped", "frozen"])
 def test_a_step_runs_on_while_the_database_is_away(
-    on_postgresql: Scene, postgres_server: PostgresServer, way: str
+    on_postgresql: Scene, own_postgres: PostgresServer, way: str
 ) -> None:
-    with postgres_server.away(way):
+    with own_postgres.away(way):
         on_postgresql.spend_leases()
     on_postgresql.wait_renewed()
     on_postgresql.end_step()

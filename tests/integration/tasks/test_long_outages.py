@@ -2,7 +2,7 @@
 it had not been, each step run once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,6 @@ import pytest
 from tests.integration.tasks.gated import Gates
 from tests.integration.tasks.system import System
 from tests.integration.tasks.test_broker_loss import post, workflow
-from tests.support import postgres
 from tests.support.postgres import PostgresServer
 from tests.support.redis_server import RedisServer
 from tests.support.wait import eventually
@@ -37,38 +36,24 @@ def start(system: System) -> None:
     system.runner()
 
 
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    with postgres.running() as running:
-        yield running
-
-
-@pytest.fixture
-def outlasting(server: PostgresServer, broker: RedisServer, tmp_path: Path) -> Iterator[System]:
-    """A system whose PostgreSQL is the test's own, with short leases."""
-    with server.database() as url:
-        made = System(url, broker, tmp_path, dict(SHORT))
-        yield made
-        made.close()
-
-
 @pytest.mark.parametrize("way", ["stopped", "frozen"])
 def test_steps_that_end_while_the_database_is_away_for_two_leases_count_and_nobody_is_lost(
-    outlasting: System, server: PostgresServer, tmp_path: Path, way: str
+    system_on_own_postgres: System, own_postgres: PostgresServer, tmp_path: Path, way: str
 ) -> None:
-    names = ["a", "b", "c"]
-    gates = Gates(outlasting, tmp_path)
+    system, names = system_on_own_postgres, ["a", "b", "c"]
+    system.settings |= SHORT
+    gates = Gates(system, tmp_path)
     build = gates.chain(names)
-    start(outlasting)
+    start(system)
     for name in names:
         gates.wait_for(name)
-        with server.away(way):
+        with own_postgres.away(way):
             gates.open(name)
             eventually(lambda: list(tmp_path.glob("work/reports/*.json")), 20)
             wait(2 * LEASE_S)
     gates.wait_for_the_end()
     assert gates.started() == {f"{name} 1": 1 for name in names}
-    assert [outlasting.step(step).attempt for step in outlasting.step_ids(build)] == [1, 1, 1]
+    assert [system.step(step).attempt for step in system.step_ids(build)] == [1, 1, 1]
 
 
 @ON_SQLITE
