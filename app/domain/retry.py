@@ -1,6 +1,9 @@
 """When a failed attempt is followed by another."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from app.domain.transitions import StepEvent
 from app.domain.vocabulary import Reason
@@ -21,34 +24,56 @@ RETRYABLE = frozenset({Reason.EXIT, Reason.TIMEOUT, Reason.LOST})
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """At most `limit` further attempts after the first, for failures of the named reasons."""
+    """For failures of named reasons: `limit` further attempts after lost runners at most, and as many after the rest."""
 
     limit: int = 0
     reasons: frozenset[Reason] = RETRYABLE
 
 
-def may_retry(attempt: int, reason: Reason, policy: RetryPolicy, handed_back: int = 0) -> bool:
-    """Whether attempt number `attempt` (from 1), failed for `reason`, is followed by another one.
+@dataclass(frozen=True)
+class Tally:
+    """How a step's failed attempts ended so far: with their runner, otherwise, or given back by a runner that stops.
 
-    `handed_back` of the attempts so far, this one included, were given back by runners that stopped. They count for
-    nothing here but against a limit of their own.
+    The first two are counted apart, as a script that fails is no reason to try less often to find it a runner that
+    lasts, nor the other way round.
+    """
+
+    lost: int = 0
+    failed: int = 0
+    handed_back: int = 0
+
+    @classmethod
+    def of(cls, ends: Iterable[tuple[Reason | None, bool]]) -> Self:
+        """Of attempts' reasons, each with whether it was handed back; those without a reason count for nothing."""
+        kinds = Counter("handed_back" if back else _kind(reason) for reason, back in ends if reason)
+        return cls(**kinds)
+
+
+def _kind(reason: Reason) -> str:
+    return "lost" if reason is Reason.LOST else "failed"
+
+
+def may_retry(reason: Reason, policy: RetryPolicy, tally: Tally) -> bool:
+    """Whether an attempt that failed for `reason` is followed by another one; the tally has this one, too.
+
+    What was handed back counts for nothing here but against a limit of its own.
     """
     allowed = 1 + policy.limit if reason in policy.reasons else 1
     if reason is Reason.LOST:
-        allowed = max(allowed, LOST_ATTEMPTS)
-    return attempt - handed_back < allowed and handed_back < HANDED_BACK_ATTEMPTS
+        return tally.lost < max(allowed, LOST_ATTEMPTS) and tally.handed_back < HANDED_BACK_ATTEMPTS
+    return tally.failed < allowed
 
 
-def event_after(attempt: int, reason: Reason | None, policy: RetryPolicy, handed_back: int = 0) -> StepEvent:
+def event_after(reason: Reason | None, policy: RetryPolicy, tally: Tally) -> StepEvent:
     """What the end of an attempt is to its step run; without a reason the attempt succeeded."""
     if reason is None:
         return StepEvent.SUCCEED
-    return StepEvent.RETRY if may_retry(attempt, reason, policy, handed_back) else StepEvent.FAIL
+    return StepEvent.RETRY if may_retry(reason, policy, tally) else StepEvent.FAIL
 
 
-def pause_s(attempt: int, reason: Reason | None, handed_back: int = 0) -> float:
-    """How long the attempt that follows number `attempt` waits before it is ready for a runner.
+def pause_s(reason: Reason | None, tally: Tally) -> float:
+    """How long the attempt that follows one which failed for `reason` waits before it is ready for a runner.
 
     `reason` is None for one that was handed back, as nothing is wrong with its step.
     """
-    return LOST_PAUSE_S if reason is Reason.LOST and attempt - handed_back >= LOST_ATTEMPTS - 1 else 0.0
+    return LOST_PAUSE_S if reason is Reason.LOST and tally.lost >= LOST_ATTEMPTS - 1 else 0.0

@@ -35,15 +35,24 @@ class Running(Protocol):
     def heartbeats(self) -> bool: ...
 
 
-class Ended(Protocol):
+class Told(Protocol):
+    """How an attempt went; without a reason it succeeded."""
+
+    @property
+    def reason(self) -> Reason | None: ...
+    @property
+    def exit_code(self) -> int | None: ...
+    @property
+    def handed_back(self) -> bool: ...
+
+
+class Ended(Told, Protocol):
     """An attempt that is over."""
 
     @property
     def number(self) -> int: ...
     @property
     def status(self) -> AttemptStatus: ...
-    @property
-    def reason(self) -> Reason | None: ...
 
 
 def allow_claim(step: Step, attempt: int | None) -> None:
@@ -63,12 +72,19 @@ def allow_report(step: Step, attempt: int) -> None:
         raise Conflict(f"step run '{step.name}' has ended: {step.status}", "already_final")
 
 
-def allow_repetition(attempt: Ended, reason: Reason | None) -> None:
-    """A report about an attempt that is over must say what was said first."""
-    status = AttemptStatus.FAILED if reason else AttemptStatus.SUCCESS
-    if attempt.status is not status or attempt.reason is not reason:
-        because = f" ({attempt.reason})" if attempt.reason else ""
-        raise Conflict(f"attempt {attempt.number} has already ended: {attempt.status}{because}", "already_ended")
+def allow_repetition(attempt: Ended, told: Told) -> None:
+    """A report about an attempt that is over must say what was said first. An exit status left out says nothing."""
+    status = AttemptStatus.FAILED if told.reason else AttemptStatus.SUCCESS
+    first, again = (attempt.status, attempt.reason, attempt.handed_back), (status, told.reason, told.handed_back)
+    if first != again or told.exit_code not in (None, attempt.exit_code):
+        raise Conflict(f"attempt {attempt.number} has already ended: {_how(attempt)}", "already_ended")
+
+
+def _how(attempt: Ended) -> str:
+    """As people read it: FAILED (exit) with exit status 3."""
+    why = "handed back" if attempt.handed_back else attempt.reason
+    exited = "" if attempt.exit_code is None else f" with exit status {attempt.exit_code}"
+    return attempt.status + (f" ({why})" if why else "") + exited
 
 
 def overdue(now: datetime, attempt: Running, lease_s: float) -> Reason | None:

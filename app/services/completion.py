@@ -44,7 +44,7 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
     number = report.attempt or run.attempt
     attempt = steps.lock_attempt(session, run, number)
     if attempt is not None and attempt.finished_at is not None:
-        rulings.allow_repetition(attempt, report.outcome.reason)
+        rulings.allow_repetition(attempt, report.outcome)
         return _receipt(build, run, attempt)
     rulings.allow_report(run, number)
     with Trail(session, actor=run.runner or "runner") as trail:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.audit import AuditAction
 from app.domain.definition import StepDefinition
 from app.domain.engine import Settlement, settlement_of
-from app.domain.retry import event_after, pause_s
+from app.domain.retry import Tally, event_after, pause_s
 from app.domain.transitions import StepEvent
 from app.domain.vocabulary import AttemptStatus, Reason, StepStatus
 from app.models import Attempt, Build, StepRun
@@ -37,12 +37,12 @@ def end(trail: Trail, build: Build, run: StepRun, attempt: Attempt, outcome: Out
     attempt.status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
     attempt.reason, attempt.exit_code, attempt.finished_at = outcome.reason, outcome.exit_code, trail.now
     attempt.handed_back = outcome.handed_back
-    handed_back = _handed_back(trail.session, run) if run.attempt > 1 or outcome.reason is Reason.LOST else 0
-    event = event_after(run.attempt, outcome.reason, StepDefinition.from_posted(run.definition).retries, handed_back)
+    tally = _tally(trail.session, run, outcome)
+    event = event_after(outcome.reason, StepDefinition.from_posted(run.definition).retries, tally)
     before = run.status
     if event is StepEvent.RETRY:
         blamed = None if outcome.handed_back else outcome.reason
-        _retry(trail, run, pause_s(run.attempt, blamed, handed_back))
+        _retry(trail, run, pause_s(blamed, tally))
         hint(trail.session, DISPATCH, build.id)
     else:
         final = {"reason": outcome.reason, "exit_code": outcome.exit_code, "finished_at": trail.now}
@@ -59,10 +59,13 @@ def record(trail: Trail, action: AuditAction, run: StepRun, before: StepStatus, 
     trail.record(action, run.project_id, **{**about, "before": before, "after": run.status, **details})
 
 
-def _handed_back(session: Session, run: StepRun) -> int:
+def _tally(session: Session, run: StepRun, outcome: Outcome) -> Tally:
+    """Of all its attempts, this one included; where it is the first, without a look at the rows."""
+    if outcome.succeeded or run.attempt == 1:
+        return Tally.of([(outcome.reason, outcome.handed_back)])
     session.flush()
-    given = (Attempt.step_run_id == run.id, Attempt.handed_back)
-    return session.scalars(select(func.count()).select_from(Attempt).where(*given)).one()
+    ends = session.execute(select(Attempt.reason, Attempt.handed_back).where(Attempt.step_run_id == run.id))
+    return Tally.of((reason, handed_back) for reason, handed_back in ends)
 
 
 def _retry(trail: Trail, run: StepRun, pause_s: float) -> None:

@@ -65,8 +65,30 @@ def test_a_report_out_of_turn_is_a_conflict(world: World) -> None:
     complete(client, ids["a"], status="failed", exitCode=3)
     conflict("a", "already_ended", status="success")
     conflict("a", "already_ended", status="failed", reason="timeout")
+    conflict("a", "already_ended", status="failed", exitCode=4)
     conflict("d", "already_final", status="success")
     conflict("b", "already_final", status="failed")
+
+
+def test_a_report_repeated_without_its_exit_status_is_the_same_report(world: World) -> None:
+    client = world.client
+    step = steps_of(client, new_build(client, world.project, world.workflow))["a"]["id"]
+    first = complete(client, step, status="failed", exitCode=3)
+    assert (first.status, complete(client, step, status="failed").body) == (200, first.body)
+    refusal = complete(client, step, status="success").body["error"]
+    assert refusal == "attempt 1 has already ended: FAILED (exit) with exit status 3"
+
+
+def test_an_attempt_that_was_handed_back_was_not_lost_and_the_other_way_round(world: World) -> None:
+    client = world.client
+    ways: list[dict[str, Any]] = [{"handedBack": True}, {}]
+    for first, second in (ways, ways[::-1]):
+        step = steps_of(client, new_build(client, world.project, world.workflow))["a"]["id"]
+        claim(client, step, attempt=1)
+        report = {"status": "failed", "reason": "lost", "attempt": 1}
+        assert complete(client, step, **report, **first).status == 200
+        where = f"/api/runner/{step}/complete"
+        refused(client, "POST", where, {**report, **second}, status=409, faults=[("", "already_ended")])
 
 
 def test_an_attempt_that_was_handed_back_changes_nothing_any_more(world: World) -> None:

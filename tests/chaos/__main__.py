@@ -21,7 +21,16 @@ def main() -> int:
     verdicts: list[Verdict] = []
     for seed in range(asked.seed, asked.seed + asked.storms):
         on_postgresql = asked.database == "postgresql"
-        order = Order(seed, asked.builds, asked.seconds, on_postgresql, asked.kills, asked.runners)
+        order = Order(
+            seed,
+            asked.builds,
+            asked.seconds,
+            on_postgresql,
+            asked.kills,
+            asked.runners,
+            slots=asked.slots,
+            calm=asked.calm,
+        )
         verdicts.append(_run(order, asked.control))
         print(told(verdicts[-1]), flush=True)
         if asked.json:  # after each, so that many hours are not lost with the last storm
@@ -46,6 +55,8 @@ def _arguments() -> argparse.Namespace:
         "--kills", type=int, default=1, help="so many times as many SIGKILLs; all else as often as ever"
     )
     parser.add_argument("--runners", type=int, default=3, help="programs that run steps; more for more kills")
+    parser.add_argument("--slots", type=int, default=2, help="steps that each of them runs at once; for more builds")
+    parser.add_argument("--calm", type=float, default=1.0, help="so many times as long between one fault and the next")
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--no-control", dest="control", action="store_false", help="leave plain Celery out")
     parser.add_argument("--json", type=Path, help="a file for the whole result")

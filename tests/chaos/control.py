@@ -50,7 +50,7 @@ def means_something(strike: Strike) -> bool:
 def _run(order: Order) -> tuple[Figures, dict[str, int]]:
     folder = Path(tempfile.mkdtemp(prefix="control-"))
     (folder / "ledger").mkdir()
-    with _installed(folder, order.runners) as installation, installation.kept():
+    with _installed(folder, order) as installation, installation.kept():
         installation.wait_until_ready()
         striker = Striker(installation)
         weather = Weather(striker, [strike for strike in order.strikes() if means_something(strike)])
@@ -69,12 +69,12 @@ def _run(order: Order) -> tuple[Figures, dict[str, int]]:
 
 
 @contextmanager
-def _installed(folder: Path, workers: int) -> Iterator[Installation]:
+def _installed(folder: Path, order: Order) -> Iterator[Installation]:
     """As many workers as there are runners, with as many slots."""
     broker = RedisServer(keeps=True)
     environ = {control_app.URL: celery_url(broker.url)}
-    words = ("celery", "-A", "tests.chaos.control_app", "worker", "-l", "INFO", "-n")
-    places = [place(folder, "runner", number, (*words, f"{number}@%h"), environ) for number in range(workers)]
+    words = ("celery", "-A", "tests.chaos.control_app", "worker", "-l", "INFO", "-c", str(order.slots), "-n")
+    places = [place(folder, "runner", number, (*words, f"{number}@%h"), environ) for number in range(order.runners)]
     try:
         yield Installation(folder, broker, places, queues=("celery",))
     finally:

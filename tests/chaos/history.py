@@ -1,5 +1,6 @@
 """What the server says happened, read over its API: each build with its steps, attempts, logs and audit entries."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,17 +28,15 @@ class History:
         return {BUILD: self.build["status"], **{name: step["status"] for name, step in self.steps.items()}}
 
 
-def read(client: Client, build: str, audit: list[Mapping[str, Any]]) -> History:
-    """`audit`: every entry there is, oldest first."""
+def read(client: Client, build: str, told: list[Mapping[str, Any]]) -> History:
+    """`told`: what the audit log has of its moves, oldest first, as `moves` sorts them."""
     detail = client.get(f"/api/builds/{build}")
     steps = {step["name"]: step for step in detail["steps"]}
     attempts = {name: client.get(f"/api/steps/{step['id']}/attempts") for name, step in steps.items()}
     logs = {name: _logs(client, steps[name]["id"], tries) for name, tries in attempts.items()}
     moves: dict[str, list[Mapping[str, Any]]] = {name: [] for name in (BUILD, *steps)}
-    for entry in audit:
-        details = entry["details"]
-        if details.get("buildId") == build and "before" in details:
-            moves[details.get("step", BUILD)].append(details)
+    for details in told:
+        moves[details.get("step", BUILD)].append(details)
     return History(detail, steps, attempts, logs, moves)
 
 
@@ -51,7 +50,16 @@ def _logs(client: Client, step_id: str, attempts: list[Mapping[str, Any]]) -> li
     return [client.raw(f"/api/steps/{step_id}/log?attempt={attempt['attempt']}") for attempt in attempts]
 
 
-def audit(client: Client) -> list[Mapping[str, Any]]:
+def moves(client: Client) -> dict[str, list[Mapping[str, Any]]]:
+    """By build, what the audit log has of its moves and of its steps', oldest first."""
+    sorted_out: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for entry in _audit(client):
+        if "before" in entry["details"]:
+            sorted_out[entry["details"]["buildId"]].append(entry["details"])
+    return sorted_out
+
+
+def _audit(client: Client) -> list[Mapping[str, Any]]:
     """Every audit entry, oldest first."""
     entries: list[Mapping[str, Any]] = []
     while True:

@@ -26,7 +26,6 @@ STARTED_S = 120.0
 READY = " ready."
 """Celery's word in a worker's log."""
 ORCHESTRATORS = 2
-SLOTS = 2
 QUEUES = ("buildserver:orchestrate", "buildserver:run.default")
 """What the faults of messages strike, by their keys in Redis."""
 TIMES = {
@@ -151,7 +150,7 @@ class Installation:
 
 
 @contextmanager
-def installed(folder: Path, on_postgresql: bool, runners: int) -> Iterator[Installation]:
+def installed(folder: Path, on_postgresql: bool, runners: int, slots: int) -> Iterator[Installation]:
     """An installation with a migrated database; its programs start once it is kept."""
     with ExitStack() as stack:
         broker = RedisServer(keeps=True)
@@ -162,19 +161,21 @@ def installed(folder: Path, on_postgresql: bool, runners: int) -> Iterator[Insta
         proxy = Proxy("127.0.0.1", port)
         stack.callback(proxy.close)
         environ = {**TIMES, **LIMITS, "DATABASE_URL": database_url, "REDIS_URL": broker.url}
-        places = list(_places(folder, environ, port, proxy.url, runners))
+        places = list(_places(folder, environ, port, proxy.url, runners, slots))
         api_url = f"http://127.0.0.1:{port}"
         yield Installation(folder, broker, places, api_url=api_url, proxy=proxy, database=server)
 
 
-def _places(folder: Path, environ: dict[str, str], port: int, runners_url: str, runners: int) -> Iterator[Place]:
+def _places(
+    folder: Path, environ: dict[str, str], port: int, runners_url: str, runners: int, slots: int
+) -> Iterator[Place]:
     """Runners reach the API through the proxy; each program has a folder of its own, as on machines of their own."""
     api = {**environ, "BUILDSERVER_PORT": str(port)}
     yield place(folder, "api", 0, commands.API, api)
     for number in range(ORCHESTRATORS):
         yield place(folder, "orchestrator", number, commands.orchestrator(f"orchestrator-{number}"), environ)
     for number in range(runners):
-        runner = {**environ, "DATABASE_URL": "", "BUILDSERVER_API_URL": runners_url, "BUILDSERVER_RUNNERS": str(SLOTS)}
+        runner = {**environ, "DATABASE_URL": "", "BUILDSERVER_API_URL": runners_url, "BUILDSERVER_RUNNERS": str(slots)}
         yield place(folder, "runner", number, commands.runner(f"runner-{number}"), runner)
 
 

@@ -17,7 +17,11 @@ POSTED_BY = 0.8
 
 @dataclass(frozen=True)
 class Order:
-    """`kills`: so many times as many SIGKILLs as usual; with more `runners` each has time to start in between."""
+    """`kills`: so many times as many SIGKILLs as usual; with more `runners` each has time to start in between.
+
+    `calm`: so many times as long between one fault and the next; with that, and more `slots` of each runner, there is
+    room for many builds.
+    """
 
     seed: int
     builds: int
@@ -25,11 +29,13 @@ class Order:
     on_postgresql: bool = True
     kills: int = 1
     runners: int = 3
+    slots: int = 2
+    calm: float = 1.0
     settling_s: float = SETTLING_S
 
     def strikes(self) -> list[Strike]:
         """The storm."""
-        return storm.draw(random.Random(self.seed), self.seconds, self.on_postgresql, self.kills)
+        return storm.draw(random.Random(self.seed), self.seconds, self.on_postgresql, self.kills, self.calm)
 
     def paced(self) -> Iterator[BuildPlan]:
         """The builds, each when it is due, counted from the first."""

@@ -18,6 +18,7 @@ def told(verdict: Verdict) -> str:
     order = verdict.order
     database = "PostgreSQL" if order.on_postgresql else "SQLite"
     times = "" if order.kills == 1 else f", {order.kills} times the kills"
+    times += "" if order.calm == 1 else f", {order.calm:g} times as long between faults"
     first = f"storm {order.seed}: {order.builds} builds, {database}, {order.seconds:g} s of faults{times}"
     files = [f"  logs and ledger are in {verdict.files}"] if verdict.files else []
     return "\n".join([first, *_body(verdict), *files])

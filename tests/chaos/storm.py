@@ -64,14 +64,17 @@ class Strike:
     number: int = 0
 
 
-def draw(rng: random.Random, seconds: float, on_postgresql: bool, kills: int = 1) -> list[Strike]:
-    """Faults for so long, in the order of their times. So many times as many kills; the rest as often as ever."""
+def draw(rng: random.Random, seconds: float, on_postgresql: bool, kills: int = 1, calm: float = 1.0) -> list[Strike]:
+    """Faults for so long, in the order of their times. So many times as many kills; the rest as often as ever.
+
+    `calm` stretches the pauses between them all.
+    """
     usual = {fault: weight for fault, weight in WEIGHTS.items() if on_postgresql or "PostgreSQL" not in fault.value}
     weights = {**usual, Fault.KILL: kills * usual[Fault.KILL]}
     haste = sum(weights.values()) / sum(usual.values())
     strikes: list[Strike] = []
     at_s = 0.0
-    while (at_s := at_s + rng.uniform(*CALM_S) / haste) < seconds:
+    while (at_s := at_s + calm * rng.uniform(*CALM_S) / haste) < seconds:
         (fault,) = rng.choices(list(weights), list(weights.values()))
         lasts_s = round(rng.uniform(0.5, LONGEST_S[fault]), 2) if fault in LONGEST_S else 0.0
         strikes.append(Strike(round(at_s, 2), fault, lasts_s, rng.choice(PROGRAMS), rng.randrange(64)))

@@ -13,7 +13,7 @@ from tests.chaos.invariants import Evidence, judge
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan
 from tests.chaos.verdict import Verdict
-from tests.chaos.watch import FINAL, Watch, builds
+from tests.chaos.watch import FINAL, LOOK_EVERY_S, Watch, builds
 
 
 def run(order: Order) -> Verdict:
@@ -21,7 +21,7 @@ def run(order: Order) -> Verdict:
     verdict = Verdict(order)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     (folder / "ledger").mkdir()
-    with installed(folder, order.on_postgresql, order.runners) as installation, installation.kept():
+    with installed(folder, order.on_postgresql, order.runners, order.slots) as installation, installation.kept():
         _go_through(order, installation, verdict)
         verdict.restarts = _restarts(installation)
     if verdict.wrong:
@@ -70,16 +70,16 @@ def _wait_for_ends(client: Client, project: str, patience_s: float) -> float:
     while (waited := time.monotonic() - began) < patience_s:
         if all(build["status"] in FINAL for build in builds(client, project)):
             break
-        time.sleep(0.2)
+        time.sleep(LOOK_EVERY_S)
     return round(waited, 1)
 
 
 def _judge(
     client: Client, planned: dict[str, BuildPlan], folder: Path, watch: Watch, striker: Striker, verdict: Verdict
 ) -> None:
-    entries = history.audit(client)
+    moves = history.moves(client)
     for build, plan in planned.items():
-        told = history.read(client, build, entries)
+        told = history.read(client, build, moves.get(build, []))
         lives = ledger.lives(ledger.read(folder, build))
         verdict.attempts += sum(len(attempts) for attempts in told.attempts.values())
         verdict.add_recoveries(figures.recoveries(told.attempts.values(), striker.kills))

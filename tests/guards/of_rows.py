@@ -146,7 +146,7 @@ OF_ROWS = (
     Guard(
         "the first report stands",
         "app/domain/rulings.py",
-        "    if attempt.status is not status or attempt.reason is not reason:",
+        "    if first != again or told.exit_code not in (None, attempt.exit_code):",
         "    if False:",
         (f"{RACES}::test_of_reports_that_contradict_each_other_the_first_one_stands",),
     ),

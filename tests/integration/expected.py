@@ -74,8 +74,9 @@ class Expected:
         asked = step.attempt if attempt is None else attempt
         told = step.of(asked)
         if told is not None and told is not step.live:
-            same = (told.status is AttemptStatus.SUCCESS) is outcome.succeeded and told.reason is outcome.reason
-            return None if same else "already_ended"
+            same = told.reason is outcome.reason and told.handed_back is outcome.handed_back
+            exits_so = outcome.exit_code in (None, told.exit_code)
+            return None if same and exits_so else "already_ended"
         if refusal := self._refusal(step, asked):
             return refusal
         if step.live is None:
@@ -110,7 +111,7 @@ class Expected:
         step = self.steps[number]
         ended = step.tries[-1]
         ended.status = AttemptStatus.SUCCESS if outcome.succeeded else AttemptStatus.FAILED
-        ended.reason, ended.handed_back = outcome.reason, outcome.handed_back
+        ended.reason, ended.exit_code, ended.handed_back = outcome.reason, outcome.exit_code, outcome.handed_back
         self.audited[number, action] += 1
         if not outcome.succeeded and step.is_tried_again():
             step.status, step.is_sent = StepStatus.READY, False

@@ -31,6 +31,7 @@ class Try:
     claimant: Claimant
     status: AttemptStatus = AttemptStatus.RUNNING
     reason: Reason | None = None
+    exit_code: int | None = None
     handed_back: bool = False
     log: bytes = b""
     overdue: set[Reason] = field(default_factory=set)
@@ -78,9 +79,10 @@ class Step:
         return "passed" if self.status is StepStatus.SUCCESS or self.plan.allow_failure else "failed"
 
     def is_tried_again(self) -> bool:
-        """After a failure. An attempt that was handed back does not count; the others may be as many as the last one's
-        reason allows."""
+        """After a failure. An attempt that was handed back does not count; the others that were lost are counted apart
+        from the rest."""
         reason = self.tries[-1].reason
-        counted = sum(not each.handed_back for each in self.tries)
-        retries = self.plan.retries if reason in (Reason.EXIT, Reason.TIMEOUT) else 0
-        return counted < max(1 + retries, LOST_AT_MOST if reason is Reason.LOST else 0)
+        counted = [each.reason is Reason.LOST for each in self.tries if not each.handed_back]
+        if reason is Reason.LOST:
+            return counted.count(True) < LOST_AT_MOST
+        return counted.count(False) <= (self.plan.retries if reason in (Reason.EXIT, Reason.TIMEOUT) else 0)

@@ -24,7 +24,9 @@ from tests.integration.plant import FAILURE, HANDED_BACK, SUCCESS, TIMES, Plant
 from tests.support.consistency import Rows, broken, miscounted, rows_of
 
 LOST, CONFIG = Outcome(False, Reason.LOST), Outcome(False, Reason.CONFIG)
-FATES = st.sampled_from([SUCCESS, SUCCESS, FAILURE, FAILURE, LOST, CONFIG, HANDED_BACK])
+UNSAID = Outcome(False, Reason.EXIT)
+"""With an exit status that is not told."""
+FATES = st.sampled_from([SUCCESS, SUCCESS, FAILURE, FAILURE, UNSAID, LOST, CONFIG, HANDED_BACK])
 STEP = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3])
 """A place among the steps, those with which most is going on first."""
 RUNNERS = st.sampled_from(["one", "one", "two"])
@@ -186,12 +188,14 @@ class Machine(RuleBasedStateMachine):
 
 
 def shown(attempt: Attempt, log: bytes) -> tuple[object, ...]:
-    return attempt.status, attempt.reason, attempt.handed_back, attempt.runner, attempt.claim_key, log
+    how = (attempt.status, attempt.reason, attempt.exit_code, attempt.handed_back)
+    return *how, attempt.runner, attempt.claim_key, log
 
 
 def meant(attempt: Try) -> tuple[object, ...]:
     claimant = attempt.claimant
-    return attempt.status, attempt.reason, attempt.handed_back, claimant.runner, claimant.key, attempt.log
+    how = (attempt.status, attempt.reason, attempt.exit_code, attempt.handed_back)
+    return *how, claimant.runner, claimant.key, attempt.log
 
 
 @pytest.mark.timeout(400)

@@ -11,7 +11,7 @@ from typing import Any
 from app.domain import rulings
 from app.domain.engine import Advance, Region, Waiting, advance, finish, settlement_of, start
 from app.domain.errors import Conflict
-from app.domain.retry import RetryPolicy, event_after
+from app.domain.retry import RetryPolicy, Tally, event_after
 from app.domain.transitions import BuildEvent, StepEvent, move, move_build
 from app.domain.vocabulary import AttemptStatus, BuildStatus, Reason, StepStatus
 from tests.model.world import Attempt, Doing, Plan, Runner, Step, World
@@ -126,7 +126,7 @@ def _complete(plan: Plan, world: World, runner: Runner) -> World:
     step = world.steps[runner.step]
     of_number = [attempt for attempt in step.attempts if attempt.number == runner.attempt]
     if of_number and of_number[0].status is not AttemptStatus.RUNNING:
-        rulings.allow_repetition(of_number[0], runner.reason)
+        rulings.allow_repetition(of_number[0], runner)
         return world
     rulings.allow_report(step, runner.attempt)
     if not of_number:
@@ -167,7 +167,7 @@ def _end(plan: Plan, world: World, index: int, reason: Reason | None, handed_bac
     attempts = _with_live(
         step, status=status, reason=reason, handed_back=handed_back, overdue=False, unheard=False
     ).attempts
-    event = event_after(step.attempt, reason, POLICY, sum(attempt.handed_back for attempt in attempts))
+    event = event_after(reason, POLICY, Tally.of((attempt.reason, attempt.handed_back) for attempt in attempts))
     after = move(step.status, event)
     if event is StepEvent.RETRY:
         ended = replace(step, status=after, attempts=attempts, attempt=step.attempt + 1, sent=False, begun=False)
