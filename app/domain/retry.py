@@ -24,7 +24,7 @@ RETRYABLE = frozenset({Reason.EXIT, Reason.TIMEOUT, Reason.LOST})
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """For failures of named reasons: `limit` further attempts after lost runners at most, and as many after the rest."""
+    """For the named reasons: at most `limit` further attempts after lost runners, and as many after all else."""
 
     limit: int = 0
     reasons: frozenset[Reason] = RETRYABLE

@@ -3,17 +3,23 @@
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.chaos import figures, history, ledger, plans
 from tests.chaos.client import Client
 from tests.chaos.faults import Striker, Weather
+from tests.chaos.history import History
 from tests.chaos.installation import Installation, installed
 from tests.chaos.invariants import Evidence, judge
 from tests.chaos.order import Order
 from tests.chaos.plans import BuildPlan
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import FINAL, LOOK_EVERY_S, Watch, builds
+
+
+READERS = 4
 
 
 def run(order: Order) -> Verdict:
@@ -77,15 +83,21 @@ def _wait_for_ends(client: Client, project: str, patience_s: float) -> float:
 def _judge(
     client: Client, planned: dict[str, BuildPlan], folder: Path, watch: Watch, striker: Striker, verdict: Verdict
 ) -> None:
-    moves = history.moves(client)
-    for build, plan in planned.items():
-        told = history.read(client, build, moves.get(build, []))
+    for build, told in _histories(client, planned):
+        plan = planned[build]
         lives = ledger.lives(ledger.read(folder, build))
         verdict.attempts += sum(len(attempts) for attempts in told.attempts.values())
         verdict.add_recoveries(figures.recoveries(told.attempts.values(), striker.kills))
         verdict.ours.add(figures.count(plan, lives.values(), told.build["status"] in FINAL))
         for invariant, wrongs in judge(Evidence(plan, told, lives, watch.seen.get(build, {}))).items():
             verdict.wrong.setdefault(invariant, []).extend(f"build {plan.number}: {wrong}" for wrong in wrongs)
+
+
+def _histories(client: Client, ids: Iterable[str]) -> Iterator[tuple[str, History]]:
+    """Some at once: a build of ten steps is thirty questions."""
+    moves = history.moves(client)
+    with ThreadPoolExecutor(READERS) as readers:
+        yield from readers.map(lambda build: (build, history.read(client, build, moves.get(build, []))), ids)
 
 
 def _restarts(installation: Installation) -> dict[str, int]:
