@@ -18,7 +18,6 @@ from tests.chaos.plans import BuildPlan
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import FINAL, LOOK_EVERY_S, Watch, builds
 
-
 READERS = 4
 
 
