@@ -53,9 +53,9 @@ def run(step_id: str, attempt: int) -> None:
         try:
             runner.run(step_id, attempt, unheard=partial(give_back, step_id, attempt))
         except (Refused, NotFound) as error:
-            log.info("step not run", why=str(error))
-        except Unreachable:
-            log.info("step not run: this runner is to end")
+            log.info("attempt left: the server says no", why=str(error))
+        except Unreachable as error:
+            log.info("attempt left: this runner is to end", why=str(error))
         runner.rest()
 
 

@@ -39,13 +39,17 @@ class Reporter:
             log.error("report cannot be kept on disk", step=step_id, error=str(error))
             return Kept(step_id, report, log_bytes=log_bytes)
 
-    def deliver(self, kept: Kept) -> bool:
-        """Send the report until the server has answered; false where the runner was asked to end first."""
+    def deliver(self, kept: Kept) -> None:
+        """Send the report until the server has taken it.
+
+        Raises Refused or NotFound where it says no, and Unreachable where the runner was asked to end before an answer.
+        """
         for pause_s in _pauses():
-            if self._is_settled(kept):
-                return True
-            if self._stop.wait(pause_s):
-                return False
+            try:
+                return self._send(kept)
+            except Unreachable as error:
+                if self._stop.wait(pause_s):
+                    raise Unreachable(f"the report waits on disk for the next runner here, as {error}") from error
         raise AssertionError("the pauses have no end")
 
     def presume_lost(self, step_id: str, attempt: int, log_path: Path, most_bytes: int) -> None:
@@ -74,20 +78,26 @@ class Reporter:
 
     def _is_settled(self, kept: Kept) -> bool:
         """Send it once; whether the server has answered, be it with a no."""
+        try:
+            self._send(kept)
+        except ApiError as error:
+            return not isinstance(error, Unreachable)
+        return True
+
+    def _send(self, kept: Kept) -> None:
+        """Send it once, and forget it when the server has answered."""
         about = {"step": kept.step_id, "attempt": kept.report["attempt"]}
         try:
             line = {} if self._has_log(kept) else {"logs": WITH_GAP}
             self._client.complete(kept.step_id, {**kept.report, **line})
         except Unreachable as error:
             log.warning("report not delivered yet", **about, error=str(error))
-            return False
+            raise
         except ApiError as error:
             log.warning("report refused", **about, error=str(error))
-        try:
-            kept.remove()
-        except OSError as error:
-            log.warning("report cannot be removed; the next start sends it again", **about, error=str(error))
-        return True
+            _forget(kept)
+            raise
+        _forget(kept)
 
     def _has_log(self, kept: Kept) -> bool:
         """Whether the server has the whole log now. A runner that was asked to end has no time to send more of it: then
@@ -98,6 +108,14 @@ class Reporter:
             return False
         about = (kept.step_id, kept.report["attempt"], kept.log_path, kept.log_bytes)
         return send_rest(self._client, *about, has_time=lambda: not self._stop.is_set())
+
+
+def _forget(kept: Kept) -> None:
+    try:
+        kept.remove()
+    except OSError as error:
+        about = {"step": kept.step_id, "attempt": kept.report["attempt"]}
+        log.warning("report cannot be removed; the next start sends it again", **about, error=str(error))
 
 
 def _pauses() -> Iterator[float]:

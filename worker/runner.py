@@ -98,9 +98,9 @@ class Runner:
     ) -> Outcome | None:
         """Run an attempt to its end and report it; None where there is nothing to report, for the server knows.
 
-        Raises Refused or NotFound where it cannot be claimed, and Unreachable where the server does not answer: at once
-        without `unheard`; with it, only when this runner is asked to end. It is called once then, and what is asked for
-        is asked for again until there is an answer.
+        Raises Refused or NotFound where it cannot be claimed, or where its report is refused, and Unreachable where the
+        server does not answer: a claim at once without `unheard`; with it, and a report always, only when this runner
+        is asked to end. `unheard` is called once then, and what is asked for is asked for again until it is answered.
         """
         if self._stopping.is_set():
             return None
@@ -209,7 +209,7 @@ class Runner:
         return self._reporter.keep(claim.step_id, outcome.report(claim.attempt), log_path, log_bytes)
 
     def _deliver(self, kept: Kept | None, has_log: bool = True) -> None:
-        """Blocks until the server has the report; `has_log`: it has all of the log already."""
+        """Blocks until the server has the report, or raises as `Reporter.deliver`; `has_log`: it has all of the log."""
         if kept:
             self._reporter.deliver(replace(kept, log_bytes=0) if has_log else kept)
 

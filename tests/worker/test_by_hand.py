@@ -102,6 +102,35 @@ def test_a_step_that_the_server_gives_away_is_one_line_and_2(by_hand: ByHand, se
     assert (server.step(step)["status"], server.step(step)["attempt"]) == ("READY", 2)
 
 
+def test_a_step_whose_report_is_refused_is_told_so_and_2(by_hand: ByHand, server: Server, tmp_path: Path) -> None:
+    """Somebody who knows only the contract has reported it meanwhile, and the first report stands."""
+    step = server.new_step(f"touch '{tmp_path}/started'; while [ ! -e '{tmp_path}/go' ]; do sleep 0.02; done")
+    with by_hand.start_step(step, BUILDSERVER_HEARTBEAT_S="7") as process:
+        eventually((tmp_path / "started").exists)
+        server.client.post(f"/api/runner/{step}/complete", {"status": "failed", "exitCode": 3})
+        (tmp_path / "go").touch()
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    refusal = "attempt 1 has already ended: FAILED (exit) with exit status 3"
+    assert errors.splitlines()[-1] == f"buildserver: {refusal}"
+    assert server.step(step)["exitCode"] == 3
+
+
+def test_a_step_interrupted_out_of_the_servers_reach_says_where_its_report_is(
+    by_hand: ByHand, server: Server, proxy: Proxy, tmp_path: Path
+) -> None:
+    step = server.new_step(f"touch '{tmp_path}/started'; sleep 1000")
+    with by_hand.start(step, "--api-url", proxy.url) as process:
+        eventually((tmp_path / "started").exists)
+        proxy.refuse()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert errors.splitlines()[-1].startswith("buildserver: the report waits on disk for the next runner here")
+    assert by_hand.run(server.new_step(), "--api-url", server.client.url)[0] == 0
+    eventually(lambda: (server.step(step)["status"], server.step(step)["attempt"]) == ("READY", 2))
+
+
 def test_a_reader_that_goes_away_does_not_end_the_step(by_hand: ByHand, server: Server, tmp_path: Path) -> None:
     step = server.new_step(f"while [ ! -e '{tmp_path}/go' ]; do echo line; done; echo end")
     with by_hand.start_step(step) as process:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker.conftest import ON_SQLITE, NewRunner, Server
-from worker.api import ApiClient
+from worker.api import ApiClient, NotFound, Refused, Unreachable
 from worker.attempt import Outcome
 from worker.log_stream import CHUNK_BYTES
 from worker.report import WITH_GAP, Reporter
@@ -53,8 +53,8 @@ def claimed(server: Server) -> str:
     return step
 
 
-def deliver(reporter: Reporter, step: str) -> bool:
-    return reporter.deliver(reporter.keep(step, REPORT))
+def deliver(reporter: Reporter, step: str) -> None:
+    reporter.deliver(reporter.keep(step, REPORT))
 
 
 def spooled(work_dir: Path) -> list[Path]:
@@ -75,7 +75,7 @@ def test_a_report_waits_on_disk_until_the_server_answers(
         )
         assert server.status(step) == "RUNNING"
         proxy.restore()
-        assert delivered.result(timeout=20) is True
+        delivered.result(timeout=20)
     assert (server.status(step), spooled(work_dir)) == ("SUCCESS", [])
 
 
@@ -112,7 +112,7 @@ def test_a_report_whose_answer_was_lost_is_sent_again_and_taken_once(
         delivered = slot.submit(deliver, reporter, step)
         eventually(lambda: server.status(step) == "SUCCESS")
         proxy.restore()
-        assert delivered.result(timeout=20) is True
+        delivered.result(timeout=20)
     assert server.actions("step.completed") == 1
     assert spooled(work_dir) == []
     assert server.client.post(f"/api/runner/{step}/complete", REPORT).status == 200
@@ -125,10 +125,11 @@ def test_a_report_that_the_server_refuses_is_dropped_and_logged(
     ended = claimed(server)
     server.client.post(f"/api/runner/{ended}/complete", {"status": "failed"})
     asked = ended if step_id == "ended" else "nobody"
-    with capture_logs() as lines:
-        assert deliver(reporter, asked) is True
+    with capture_logs() as lines, pytest.raises((Refused, NotFound)) as refusal:
+        deliver(reporter, asked)
     (line,) = [line for line in lines if line["event"] == "report refused"]
     assert (line["log_level"], line["step"], line["attempt"]) == ("warning", asked, 1)
+    assert str(refusal.value) == line["error"]
     assert ("FAILED" if step_id == "ended" else "not found") in line["error"]
     assert spooled(work_dir) == []
     assert server.status(ended) == "FAILED"
@@ -138,7 +139,7 @@ def test_a_report_that_cannot_be_kept_is_sent_all_the_same(server: Server, repor
     work_dir.mkdir()
     (work_dir / "reports").write_text("in the way")
     step = claimed(server)
-    assert deliver(reporter, step) is True
+    deliver(reporter, step)
     assert server.status(step) == "SUCCESS"
 
 
@@ -148,7 +149,8 @@ def test_a_runner_that_stops_leaves_its_report_to_the_next(
     step = claimed(server)
     proxy.refuse()
     stop.set()
-    assert deliver(reporter, step) is False
+    with pytest.raises(Unreachable, match="the report waits on disk"):
+        deliver(reporter, step)
     assert len(spooled(work_dir)) == 1
     proxy.restore()
     new_runner()
@@ -166,7 +168,7 @@ def test_a_runner_that_stops_sends_one_piece_of_its_log_and_says_so_where_that_i
     log.write_bytes(printed)
     ApiClient(server.client.url).append_log(step, 1, 0, printed[:heard])
     stop.set()
-    assert reporter.deliver(reporter.keep(step, REPORT, log, len(printed))) is True
+    reporter.deliver(reporter.keep(step, REPORT, log, len(printed)))
     told = printed if heard < CHUNK_BYTES else printed[: 2 * CHUNK_BYTES] + WITH_GAP.encode()
     assert (server.status(step), server.log(step)) == ("SUCCESS", told)
 
@@ -222,7 +224,7 @@ def test_what_is_no_file_is_set_aside_and_holds_no_report_up(
 DYING = """
 import os, signal, sys
 from worker import spool
-from worker.api import ApiClient
+from worker.api import ApiClient, NotFound, Refused, Unreachable
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
