@@ -30,8 +30,9 @@ def main() -> int:
             asked.runners,
             slots=asked.slots,
             calm=asked.calm,
+            most_open=asked.open,
         )
-        verdicts.append(_run(order, asked.control))
+        verdicts.append(_run(order, asked.control and asked.open is None))
         print(told(verdicts[-1]), flush=True)
         if asked.json:  # after each, so that many hours are not lost with the last storm
             asked.json.write_text(json.dumps([verdict.to_dict() for verdict in verdicts], indent=1))
@@ -57,6 +58,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runners", type=int, default=3, help="programs that run steps; more for more kills")
     parser.add_argument("--slots", type=int, default=2, help="steps that each of them runs at once; for more builds")
     parser.add_argument("--calm", type=float, default=1.0, help="so many times as long between one fault and the next")
+    parser.add_argument(
+        "--open", type=int, help="at most so many builds open at once; faults until all are posted, no control"
+    )
     parser.add_argument("--database", choices=("postgresql", "sqlite"), default="postgresql")
     parser.add_argument("--no-control", dest="control", action="store_false", help="leave plain Celery out")
     parser.add_argument("--json", type=Path, help="a file for the whole result")

@@ -168,6 +168,8 @@ def _standing(server: Standing, seconds: float) -> Iterator[None]:
 class Weather(threading.Thread):
     """Lets a storm loose, from now on; `join` returns when it is over and everything stands on its feet again.
 
+    After `clear` no further strike is dealt.
+
     `broken` has the errors of strikes that could not be dealt: faults of this harness, which void the storm.
     """
 
@@ -175,12 +177,17 @@ class Weather(threading.Thread):
         super().__init__(name="weather")
         self._striker, self._strikes = striker, strikes
         self.broken: list[BaseException] = []
+        self._cleared = threading.Event()
 
     def run(self) -> None:
         began = time.monotonic()
         with ThreadPoolExecutor(MOST_AT_ONCE) as hands:
             dealt = []
             for strike in self._strikes:
-                time.sleep(max(0.0, began + strike.at_s - time.monotonic()))
+                if self._cleared.wait(max(0.0, began + strike.at_s - time.monotonic())):
+                    break
                 dealt.append(hands.submit(self._striker.strike, strike))
         self.broken = [error for each in dealt if (error := each.exception())]
+
+    def clear(self) -> None:
+        self._cleared.set()

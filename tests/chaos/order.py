@@ -14,13 +14,17 @@ SETTLING_S = 60.0
 POSTED_BY = 0.8
 """The last build is posted after this share of the storm, so that it too sees some of it."""
 
+ENDLESS_S = 86_400.0
+"""A storm that ends when it is told to."""
+
 
 @dataclass(frozen=True)
 class Order:
     """`kills`: so many times as many SIGKILLs as usual; with more `runners` each has time to start in between.
 
     `calm`: so many times as long between one fault and the next; with that, and more `slots` of each runner, there is
-    room for many builds.
+    room for many builds. `most_open`: each build is posted as soon as fewer than so many are open, and not at a time of
+    its own; faults come until the last is posted, and `seconds` says nothing. So the machine decides how long it takes.
     """
 
     seed: int
@@ -31,16 +35,22 @@ class Order:
     runners: int = 3
     slots: int = 2
     calm: float = 1.0
+    most_open: int | None = None
     settling_s: float = SETTLING_S
 
     def strikes(self) -> list[Strike]:
         """The storm."""
-        return storm.draw(random.Random(self.seed), self.seconds, self.on_postgresql, self.kills, self.calm)
+        seconds = self.seconds if self.most_open is None else ENDLESS_S
+        return storm.draw(random.Random(self.seed), seconds, self.on_postgresql, self.kills, self.calm)
+
+    def drawn(self) -> list[BuildPlan]:
+        """The builds."""
+        return plans.draw(random.Random(self.seed + 1), self.builds)
 
     def paced(self) -> Iterator[BuildPlan]:
         """The builds, each when it is due, counted from the first."""
         began = time.monotonic()
-        for plan in plans.draw(random.Random(self.seed + 1), self.builds):
+        for plan in self.drawn():
             due = began + POSTED_BY * self.seconds * plan.number / self.builds
             time.sleep(max(0.0, due - time.monotonic()))
             yield plan

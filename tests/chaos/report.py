@@ -19,7 +19,8 @@ def told(verdict: Verdict) -> str:
     database = "PostgreSQL" if order.on_postgresql else "SQLite"
     times = "" if order.kills == 1 else f", {order.kills} times the kills"
     times += "" if order.calm == 1 else f", {order.calm:g} times as long between faults"
-    first = f"storm {order.seed}: {order.builds} builds, {database}, {order.seconds:g} s of faults{times}"
+    lasts = f"{order.seconds:g} s of faults" if order.most_open is None else f"at most {order.most_open} open at once"
+    first = f"storm {order.seed}: {order.builds} builds, {database}, {lasts}{times}"
     files = [f"  logs and ledger are in {verdict.files}"] if verdict.files else []
     return "\n".join([first, *_body(verdict), *files])
 

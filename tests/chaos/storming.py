@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,7 +46,11 @@ def _go_through(order: Order, installation: Installation, verdict: Verdict) -> N
     weather = Weather(striker, order.strikes())
     watch.start()
     weather.start()
-    planned = _post(client, project, order, installation.folder / "ledger")
+    planned: dict[str, BuildPlan] = {}
+    for plan in order.paced() if order.most_open is None else _by_room(order.drawn(), order.most_open, planned, watch):
+        planned[_post(client, project, plan, order.seed, installation.folder / "ledger")] = plan
+    if order.most_open is not None:
+        weather.clear()
     weather.join()
     if weather.broken:
         raise weather.broken[0]
@@ -57,16 +61,23 @@ def _go_through(order: Order, installation: Installation, verdict: Verdict) -> N
     _judge(client, planned, installation.folder / "ledger", watch, striker, verdict)
 
 
-def _post(client: Client, project: str, order: Order, folder: Path) -> dict[str, BuildPlan]:
-    """The builds, each under a key, so that a lost answer does not make two of it."""
-    planned: dict[str, BuildPlan] = {}
-    for plan in order.paced():
-        steps = plans.posted(plan, str(folder))
-        workflow = client.post(f"/api/projects/{project}/workflows", {"name": f"b{plan.number}", "steps": steps})["id"]
-        body = {"workflowId": workflow}
-        build = client.post(f"/api/projects/{project}/builds", body, Idempotency_Key=f"{order.seed}-{plan.number}")
-        planned[build["id"]] = plan
-    return planned
+def _by_room(
+    drawn: Iterable[BuildPlan], most_open: int, planned: Mapping[str, BuildPlan], watch: Watch
+) -> Iterator[BuildPlan]:
+    """The builds, each as soon as there is room for it."""
+    for plan in drawn:
+        while len(planned) - len(watch.seen) >= most_open:
+            time.sleep(LOOK_EVERY_S / 4)
+        yield plan
+
+
+def _post(client: Client, project: str, plan: BuildPlan, seed: int, folder: Path) -> str:
+    """The build's id. It has a key, so that a lost answer does not make two of it."""
+    steps = plans.posted(plan, str(folder))
+    workflow = client.post(f"/api/projects/{project}/workflows", {"name": f"b{plan.number}", "steps": steps})["id"]
+    body = {"workflowId": workflow}
+    build: str = client.post(f"/api/projects/{project}/builds", body, Idempotency_Key=f"{seed}-{plan.number}")["id"]
+    return build
 
 
 def _wait_for_ends(client: Client, project: str, patience_s: float) -> float:
