@@ -73,4 +73,5 @@ def log_context(**ids: Any) -> AbstractContextManager[None]:
 def _renderers(settings: Settings) -> list[Processor]:
     if settings.log_json:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    plain = structlog.dev.plain_traceback  # another one, where it is installed, shows variables, and takes seconds
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]

@@ -16,8 +16,8 @@ from tasks import pulse
 from tasks.broker_watch import UNREACHABLE
 from tasks.celery_app import RUN, make_celery, pool_queue
 from tasks.messages import is_attempt, is_id
-from worker.api import NotFound, Refused, Unreachable
-from worker.runner import Runner
+from worker.api import Failing, NotFound, Refused, Unreachable
+from worker.runner import Runner, Stopping
 
 log = structlog.get_logger(__name__)
 
@@ -47,13 +47,14 @@ def run(step_id: str, attempt: int) -> None:
         if not is_id(step_id) or not is_attempt(attempt):
             log.warning("message dropped: it names no attempt of a step")
             return
-        if runner.stopping:
-            give_back(step_id, attempt)
-            return
         try:
             runner.run(step_id, attempt, unheard=partial(give_back, step_id, attempt))
+        except Stopping:
+            give_back(step_id, attempt)
         except (Refused, NotFound) as error:
             log.info("attempt left: the server says no", why=str(error))
+        except Failing as error:
+            log.error("attempt left: the server fails at it; the sweep sends it again", error=str(error))
         except Unreachable as error:
             log.info("attempt left: this runner is to end", why=str(error))
         runner.rest()

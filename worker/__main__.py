@@ -10,7 +10,7 @@ from config.logging import configure_logging
 from config.settings import Settings, SettingsError, load_settings
 from worker.api import ApiError
 from worker.attempt import Outcome
-from worker.runner import Runner
+from worker.runner import Runner, Stopping
 
 SUCCEEDED, FAILED, NOT_RUN = 0, 1, 2
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,7 +26,7 @@ def main() -> int:
         settings = _settings(arguments.api_url)
         configure_logging(settings)
         return _run(Runner(settings, on_output=_show), arguments.step_id)
-    except (SettingsError, ApiError, OSError) as error:
+    except (SettingsError, ApiError, Stopping, OSError) as error:
         _say(str(error))
         return NOT_RUN
 

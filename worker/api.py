@@ -26,6 +26,10 @@ class Unreachable(ApiError):
     """The server did not answer, or could not: the same call may succeed later."""
 
 
+class Failing(Unreachable):
+    """The server was there, and failed at this call: about something else it may well be right."""
+
+
 class Refused(ApiError):
     """The server knows the step and says no: it is not ours to work on, or not any more."""
 
@@ -135,6 +139,8 @@ def _failure(response: urllib3.BaseHTTPResponse) -> ApiError:
         message = str(json_object(response.data)["error"])
     except (ValueError, KeyError):
         return Unreachable(f"what answered is no build server, and its status was {response.status}")
+    if response.status == 500:
+        return Failing(message)
     if not 400 <= response.status < 500 or response.status in TRY_AGAIN:
         return Unreachable(message)
     return NotFound(message) if response.status == 404 else Refused(message)

@@ -6,19 +6,18 @@ Knows the REST contract and nothing else of the server. A runner is shared by th
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
-from uuid import uuid4
 
 import structlog
 
 from config.logging import log_context
 from config.settings import Settings
-from worker.api import ApiClient, Claim, Unreachable
+from worker.api import ApiClient, ApiError, Claim
 from worker.attempt import CHECKOUT, HANDED_BACK, RUN, Attempt, Ended, Outcome
-from worker.clock import clock
+from worker.claiming import Claiming, Unanswered
 from worker.heartbeat import Heart, fence_at
 from worker.keeper import ORPHAN_GRACE_S
 from worker.lease import Halt, Lease
@@ -35,15 +34,19 @@ from worker.zygote_client import ZygoteClient
 
 log = structlog.get_logger(__name__)
 
-CLAIM_PATIENCE_S = 2.5
-"""An API that restarts is back within this; after it somebody else may have the message."""
-CLAIM_PAUSE_S = 0.5
 BEATS_PER_LEASE = 4
 """At least: the server sets the lease, and a short one is fenced off by half."""
 ORPHANS_GONE_S = ORPHAN_GRACE_S + 1.0
 """A dead runner's keepers end their processes within this, also those that carry no mark."""
 SHUTDOWN_GRACE_S = 2.0
 """A runner that is asked to end gives its steps this long between SIGTERM and SIGKILL: it must be gone in 10 s."""
+
+
+class Stopping(Exception):
+    """This runner was asked to end, and takes nothing more."""
+
+    def __init__(self) -> None:
+        super().__init__("this runner was asked to end before it took the step")
 
 
 class Runner:
@@ -57,6 +60,7 @@ class Runner:
         self._on_output = on_output
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
         self._stopping = threading.Event()
+        self._claiming = Claiming(self._client, settings.runner_name, self._stopping)
         self._reporter = Reporter(self._client, settings.work_dir, self._stopping)
         self._remover = Remover()
         self._rests = Rests()
@@ -79,11 +83,6 @@ class Runner:
             for lease in tuple(self._leases):
                 lease.halt(Halt.SHUTDOWN, SHUTDOWN_GRACE_S)
 
-    @property
-    def stopping(self) -> bool:
-        """Whether this runner was asked to end, and takes nothing more."""
-        return self._stopping.is_set()
-
     def request_stop(self) -> None:
         """The same for a signal handler: it takes no lock, as the thread it interrupts may hold any of them."""
         self._stop_requests.put(None)  # of all queues this one may interrupt itself
@@ -98,12 +97,11 @@ class Runner:
     ) -> Outcome | None:
         """Run an attempt to its end and report it; None where there is nothing to report, for the server knows.
 
-        Raises Refused or NotFound where it cannot be claimed, or where its report is refused, and Unreachable where the
-        server does not answer: a claim at once without `unheard`; with it, and a report always, only when this runner
-        is asked to end. `unheard` is called once then, and what is asked for is asked for again until it is answered.
+        Raises Stopping where this runner was asked to end before it asked; what `Claiming.claim` raises, which
+        `unheard` is for; and what `Reporter.deliver` does about its report.
         """
         if self._stopping.is_set():
-            return None
+            raise Stopping
         claim, asked_at = self._claim(step_id, attempt, unheard)
         with log_context(build=claim.build_id, step=step_id, attempt=claim.attempt):
             log.info("attempt claimed")
@@ -142,26 +140,18 @@ class Runner:
         self.stop()
 
     def _claim(self, step_id: str, attempt: int | None, unheard: Callable[[], None] | None) -> tuple[Claim, float]:
-        """The claim, and when it was asked for: under one key for as long as it takes, as the server may have heard it,
-        and only its answers are lost.
+        try:
+            return self._claiming.claim(step_id, attempt, unheard)
+        except Unanswered as error:
+            if attempt is not None:
+                self._hand_back_unheard(step_id, attempt, error.key)
+            raise
 
-        The lease of a claim that is repeated begins anew, so the time is that of the try that was answered.
-        """
-        key, silent_at, is_told = uuid4().hex, clock() + CLAIM_PATIENCE_S, False
-        while True:
-            asked_at = clock()
-            try:
-                return self._client.claim(step_id, self._settings.runner_name, attempt, key), asked_at
-            except Unreachable as error:
-                stops = self._stopping.wait(CLAIM_PAUSE_S)
-                if not is_told and (stops or clock() >= silent_at):
-                    if unheard is None:
-                        raise
-                    log.warning("server unreachable", error=str(error))
-                    unheard()
-                    is_told = True
-                if stops:
-                    raise
+    def _hand_back_unheard(self, step_id: str, attempt: int, key: str) -> None:
+        """If the claim got the attempt, nobody would work on it before its lease is over."""
+        kept = self._reporter.keep(step_id, {**HANDED_BACK.report(attempt), "key": key})
+        with suppress(ApiError):  # the server refuses where it got nothing, or the report waits: both are logged
+            self._reporter.deliver(kept)
 
     def _attend(self, claim: Claim, lease: Lease) -> Outcome | None:
         """See the attempt through, from its folders to its report, which does not wait for the folders to go."""

@@ -115,7 +115,7 @@ def _report(body: dict[str, Any]) -> completion.Report:
     reason = None if succeeded else Reason(body.get("reason", Reason.EXIT))
     outcome = Outcome(succeeded, reason, body.get("exit_code"), body["handed_back"])
     log = _printed(body.get("logs", ""))
-    return completion.Report(outcome, body.get("attempt"), log, settings().log_limit_bytes)
+    return completion.Report(outcome, body.get("attempt"), log, settings().log_limit_bytes, body.get("key"))
 
 
 def _printed(logs: str) -> bytes:

@@ -35,6 +35,13 @@ class Running(Protocol):
     def heartbeats(self) -> bool: ...
 
 
+class Claimed(Protocol):
+    """An attempt that somebody claimed, under a key of their own or none."""
+
+    @property
+    def claim_key(self) -> str | None: ...
+
+
 class Told(Protocol):
     """How an attempt went; without a reason it succeeded."""
 
@@ -85,6 +92,12 @@ def _how(attempt: Ended) -> str:
     why = "handed back" if attempt.handed_back else attempt.reason
     exited = "" if attempt.exit_code is None else f" with exit status {attempt.exit_code}"
     return attempt.status + (f" ({why})" if why else "") + exited
+
+
+def allow_report_under(key: str | None, attempt: Claimed | None) -> None:
+    """A report that names a claim's key is about the attempt which that claim got, and no other."""
+    if key is not None and (attempt is None or attempt.claim_key != key):
+        raise Conflict("no attempt was claimed under this key", "not_claimed")
 
 
 def overdue(now: datetime, attempt: Running, lease_s: float) -> Reason | None:

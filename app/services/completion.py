@@ -17,6 +17,7 @@ from app.services.trail import Trail
 class Report:
     """What a runner says. Without an attempt's number it means the current one; `log` is added to what was streamed.
 
+    `key` is that of its claim, where it does not know whether it was heard: it gives back what it may have got.
     `log_limit_bytes` is the server's setting: how long an attempt's log may become.
     """
 
@@ -24,6 +25,7 @@ class Report:
     attempt: int | None = None
     log: bytes = b""
     log_limit_bytes: int | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,13 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
     """Take a report. The same one again changes nothing and gets the same answer, whatever happened meanwhile.
 
     A step nobody claimed may be reported by a runner that knows only the contract: that is claim and end in one.
-    NotFound; Conflict for a contradiction, a stale attempt, open dependencies, or a step run that is final.
+    NotFound; Conflict for a contradiction, a stale attempt, open dependencies, a step run that is final, or the key of
+    a claim that got nothing.
     """
     build, run = steps.lock(session, step_id)
     number = report.attempt or run.attempt
     attempt = steps.lock_attempt(session, run, number)
+    rulings.allow_report_under(report.key, attempt)
     if attempt is not None and attempt.finished_at is not None:
         rulings.allow_repetition(attempt, report.outcome)
         return _receipt(build, run, attempt)

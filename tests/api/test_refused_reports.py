@@ -91,6 +91,26 @@ def test_an_attempt_that_was_handed_back_was_not_lost_and_the_other_way_round(wo
         refused(client, "POST", where, {**report, **second}, status=409, faults=[("", "already_ended")])
 
 
+def test_a_report_under_a_claims_key_is_about_what_that_claim_got(world: World) -> None:
+    client = world.client
+    step = steps_of(client, new_build(client, world.project, world.workflow))["a"]["id"]
+    report = {"status": "failed", "reason": "lost", "handedBack": True, "attempt": 1}
+
+    def conflict(key: str) -> None:
+        where = f"/api/runner/{step}/complete"
+        refused(client, "POST", where, {**report, "key": key}, status=409, faults=[("", "not_claimed")])
+
+    conflict("first")
+    claim(client, step, attempt=1, key="first")
+    conflict("second")
+    first = complete(client, step, **report, key="first")
+    assert (first.status, first.body["stepStatus"]) == (200, "READY")
+    conflict("second")
+    assert complete(client, step, **report, key="first").body == first.body
+    claim(client, step, attempt=2)
+    conflict("second")
+
+
 def test_an_attempt_that_was_handed_back_changes_nothing_any_more(world: World) -> None:
     client = world.client
     step = steps_of(client, new_build(client, world.project, world.workflow))["a"]["id"]

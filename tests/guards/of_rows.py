@@ -151,6 +151,13 @@ OF_ROWS = (
         (f"{RACES}::test_of_reports_that_contradict_each_other_the_first_one_stands",),
     ),
     Guard(
+        "a report under another claim's key",
+        "app/domain/rulings.py",
+        "    if key is not None and (attempt is None or attempt.claim_key != key):",
+        "    if False:",
+        ("tests/api/test_refused_reports.py::test_a_report_under_a_claims_key_is_about_what_that_claim_got",),
+    ),
+    Guard(
         "claim key",
         "app/services/leases.py",
         "(live.runner, live.claim_key) == (claimant.runner, claimant.key)",

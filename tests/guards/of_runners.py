@@ -3,6 +3,7 @@
 from tests.guards.guard import Guard
 
 LEASE = "tests/worker/test_lease.py"
+CLAIMING = "tests/worker/test_claiming.py"
 REPORT = "tests/worker/test_report.py"
 EXECUTOR = "tests/worker/test_process_executor.py"
 ESCAPE = "tests/worker/test_escape.py"
@@ -116,10 +117,24 @@ OF_RUNNERS = (
     ),
     Guard(
         "a claim is repeated under its key",
-        "worker/runner.py",
-        "self._settings.runner_name, attempt, key), asked_at",
-        "self._settings.runner_name, attempt, uuid4().hex), asked_at",
+        "worker/claiming.py",
+        "self.runner, attempt, key), asked_at",
+        "self.runner, attempt, uuid4().hex), asked_at",
         (f"{LEASE}::test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once",),
+    ),
+    Guard(
+        "a claim that nobody answered is handed back",
+        "worker/runner.py",
+        "            if attempt is not None:",
+        "            if False:",
+        (f"{CLAIMING}::test_the_next_runner_there_hands_it_back_where_the_server_is_out_of_reach",),
+    ),
+    Guard(
+        "a claim at which the server fails is left",
+        "worker/claiming.py",
+        "(unheard is None or isinstance(error, Failing))",
+        "unheard is None",
+        (f"{CLAIMING}::test_a_claim_at_which_the_server_fails_is_left_and_the_next_step_runs",),
     ),
     Guard(
         "the log goes on where the server is",

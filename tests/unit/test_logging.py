@@ -106,7 +106,8 @@ def test_no_credential_is_written_from_event_field_argument_or_traceback(
     structlog.get_logger("ours").info(f"connecting to {secret}", url=secret)
     logging.getLogger("theirs").error("cannot reach %s", secret)
     try:
-        raise ConnectionError(secret)
+        told_nobody = "hunter2"  # the variables of a frame are nobody's business
+        raise ConnectionError(secret, len(told_nobody))
     except ConnectionError:
         structlog.get_logger("ours").exception("gave up", nested={"urls": [secret]})
     written = capsys.readouterr().err

@@ -141,7 +141,7 @@ def test_the_fence_counts_from_when_the_claim_was_asked_for(
         return answer
 
     monkeypatch.setattr(ApiClient, "claim", answer_late)
-    monkeypatch.setattr("worker.runner.clock", lambda: now if answered.is_set() else now - LEASE_S)
+    monkeypatch.setattr("worker.claiming.clock", lambda: now if answered.is_set() else now - LEASE_S)
     step = server.new_step(f"touch '{tmp_path}/ran'")
     assert runner.run(step) == HANDED_BACK
     assert server.attempt(step) == ("READY", 2)
@@ -165,7 +165,7 @@ def test_a_claim_that_is_answered_at_last_has_its_whole_lease(
 
     tries: list[Claim] = []
     monkeypatch.setattr(ApiClient, "claim", lose_first)
-    monkeypatch.setattr("worker.runner.clock", lambda: clock() if tries else clock() - LEASE_S)
+    monkeypatch.setattr("worker.claiming.clock", lambda: clock() if tries else clock() - LEASE_S)
     step = server.new_step("true")
     assert runner.run(step, 1, lambda: None) == Outcome(exit_code=0)
 
@@ -188,7 +188,7 @@ def test_a_claim_whose_answers_are_lost_for_long_is_answered_at_last_and_nobody_
     server: Server, new_runner: NewRunner, runner: Runner, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message goes back meanwhile, as nobody can know; whoever takes it is told whose the attempt is."""
-    monkeypatch.setattr("worker.runner.CLAIM_PAUSE_S", 0.05)
+    monkeypatch.setattr("worker.claiming.CLAIM_PAUSE_S", 0.05)
     other = new_runner(api_url=server.client.url, runner_name="other", work_dir=tmp_path / "elsewhere")
     step = server.new_step(f"echo ran >> '{tmp_path}/ledger'")
     proxy.cut_answers_after(10)

@@ -50,6 +50,11 @@ class CompletionSchema(BaseSchema):
         metadata={"description": "With `lost`: for no fault of the step's, so this attempt does not count"},
     )
 
+    key = Text(
+        validate=RUNNER,
+        metadata={"description": "The key of a claim whose answer was not heard: only what that got ends"},
+    )
+
     @validates_schema
     def refuse_contradiction(self, report: dict[str, Any], **_kwargs: Any) -> None:
         """A success has no reason, and no exit status that a shell calls a failure. A script that ends with 0 may fail
