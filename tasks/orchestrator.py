@@ -4,7 +4,8 @@ Run as `celery -A tasks.orchestrator worker`. Every task is safe to run twice, a
 it takes an id and reads the rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -48,7 +49,7 @@ pulse.watch(settings, "orchestrator")
 @app.task(name=PLAN)
 def plan(build_id: str) -> None:
     """Release a new build's first steps and hand them out."""
-    with log_context(build=build_id):
+    with log_context(build=build_id), database_there():
         if not is_id(build_id):
             log.warning("message dropped: it names no build")
             return
@@ -65,7 +66,7 @@ def plan(build_id: str) -> None:
 @app.task(name=DISPATCH)
 def dispatch(build_id: str) -> None:
     """Hand a build's ready steps to their pools."""
-    with log_context(build=build_id):
+    with log_context(build=build_id), database_there():
         if not is_id(build_id):
             log.warning("message dropped: it names no build")
             return
@@ -78,12 +79,18 @@ def sweep() -> None:
 
     What becomes ready by it is handed out at once.
     """
-    try:
+    with database_there():
         look()
+        log.debug("swept")
+
+
+@contextmanager
+def database_there() -> Iterator[None]:
+    """Whatever a task would do inside is in the rows, for the next sweep, should the database be away."""
+    try:
+        yield
     except OperationalError as error:
         log.warning("database unavailable; the next sweep looks again", error=str(error.orig))
-    else:
-        log.debug("swept")
 
 
 def look() -> None:

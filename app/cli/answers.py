@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
-from app.domain.vocabulary import FINAL_BUILD_STATUSES, FINAL_STEP_STATUSES
+from app.domain.vocabulary import FINAL_BUILD_STATUSES, FINAL_STEP_STATUSES, StepStatus
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -85,6 +85,11 @@ class StepRun:
 
     def elapsed_s(self, now: datetime) -> float | None:
         return _elapsed_s(self.started_at, self.finished_at, now)
+
+    def pause_s(self, now: datetime) -> float:
+        """How long it still rests before it may be tried again; 0 where it waits for nothing but a runner."""
+        left_s = (self.ready_at - now).total_seconds() if self.ready_at and self.status == StepStatus.READY else 0.0
+        return max(left_s, 0.0)
 
 
 @dataclass(frozen=True)

@@ -106,12 +106,15 @@ def name_width(build: Build, console_width: int) -> int:
 def standing(build: Build, hidden: int, now: datetime) -> str:
     """Where the build stands, in one line: how much is done, what waits, and for how long it has been going."""
     done = sum(step.final for step in build.steps)
-    waiting = sum(step.status == StepStatus.READY for step in build.steps)
+    pauses_s = [step.pause_s(now) for step in build.steps if step.status == StepStatus.READY]
+    resting_s = [pause_s for pause_s in pauses_s if pause_s]
+    waiting = len(pauses_s) - len(resting_s)
     elapsed_s = build.elapsed_s(now)
     parts = [
         f"{hidden} more running" if hidden else "",
         f"{done} of {len(build.steps)} steps done",
         f"{waiting} waiting for a runner" if waiting else "",
+        f"{len(resting_s)} to be tried again in {duration(max(resting_s))}" if resting_s else "",
         duration(elapsed_s) if elapsed_s is not None else "",
     ]
     return "  " + " · ".join(part for part in parts if part)

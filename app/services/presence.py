@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, literal, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.retry import LOST_PAUSE_S
 from app.domain.vocabulary import StepStatus
 from app.models import ApiPresence, Attempt, StepRun
 from app.models.base import UtcDateTime
@@ -31,7 +32,7 @@ def note(session: Session, lease_s: float) -> bool:
     was_away = session.scalars(noted.returning(ApiPresence.since)).one() == now
     if was_away:
         _limit_leases(session, now + timedelta(seconds=lease_s))
-        _limit_waits(session, now, now + timedelta(seconds=lease_s))
+        _limit_waits(session, now, now + timedelta(seconds=max(lease_s, LOST_PAUSE_S)))
     return was_away
 
 
@@ -49,6 +50,7 @@ def _limit_leases(session: Session, until: datetime) -> None:
 
 
 def _limit_waits(session: Session, now: datetime, until: datetime) -> None:
-    """Of steps whose messages may be lost: they would be missed only when the clock is where it was."""
+    """Of steps whose messages may be lost: they would be missed only when the clock is where it was. A pause that is no
+    longer than a pause may be lasts on."""
     too_long = (StepRun.status == StepStatus.READY, StepRun.redispatch_at > until)
     session.execute(update(StepRun).where(*too_long).values(redispatch_at=now))

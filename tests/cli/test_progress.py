@@ -115,6 +115,14 @@ def ready_json(name: str, pool: str, since_s: float = 0) -> dict[str, Any]:
     return step_json(name, "READY", None, None, pool=pool, readyAt=(BEGAN + timedelta(seconds=since_s)).isoformat())
 
 
+def test_the_standing_tells_what_rests_from_what_waits() -> None:
+    """After a second lost runner a step rests, and no runner would help."""
+    steps = [ready_json("a", "default"), ready_json("b", "default", since_s=12.5)]
+    assert standing(Build.from_json(build_json("RUNNING", *steps)), 0, BEGAN).endswith(
+        "  0 of 2 steps done · 1 waiting for a runner · 1 to be tried again in 12.5 s"
+    )
+
+
 def test_a_step_that_no_runner_takes_is_told_of_once_for_each_pool() -> None:
     console, late = plain(), BEGAN + timedelta(seconds=RUNNER_WAIT_S)
     build = Build.from_json(build_json("PENDING", ready_json("bench", "big"), ready_json("other", "big")))

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from app.domain.retry import LOST_ATTEMPTS
+from app.domain.vocabulary import Reason
 from app.models import ApiPresence
 from app.models.clock import database_now
 from app.models.database import Database
 from app.services import leases, planning, presence
+from app.services.endings import Outcome
 from app.services.leases import Claimant
 from tests.integration.plant import Plant
 
@@ -128,6 +131,17 @@ def test_where_the_clock_is_put_back_no_lost_message_is_missed_later(plant: Plan
     assert list(plant.database.read(planning.unplanned)) == [unplanned.build]
     due = [plant.run_of(step_id).redispatch_at for step_id in (sent, unsent)]
     assert all(at is not None and at <= api.now() for at in due)
+
+
+def test_an_api_that_was_away_cuts_no_pause_short_however_short_the_leases_are(plant: Plant) -> None:
+    step_id = plant.planned({"a": []}).steps["a"]
+    for _ in range(LOST_ATTEMPTS - 1):
+        plant.run(step_id, Outcome(False, Reason.LOST))
+    pause_ends = plant.run_of(step_id).redispatch_at
+    for passed_s in (0, 20):
+        Api(plant.database).passes(passed_s)
+        plant.database.transact(presence.note, 1.0)
+    assert plant.run_of(step_id).redispatch_at == pause_ends
 
 
 def test_several_apis_are_one(api: Api, database: Database) -> None:

@@ -3,7 +3,9 @@ it had not been, each step run once.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.integration.tasks.gated import Gates
 from tests.integration.tasks.system import System
 from tests.integration.tasks.test_broker_loss import post, workflow
 from tests.support.postgres import PostgresServer
+from tests.support.program import Program
 from tests.support.redis_server import RedisServer
 from tests.support.wait import eventually
 from tests.worker.conftest import ON_SQLITE
@@ -54,6 +57,28 @@ def test_steps_that_end_while_the_database_is_away_for_two_leases_count_and_nobo
     gates.wait_for_the_end()
     assert gates.started() == {f"{name} 1": 1 for name in names}
     assert [system.step(step).attempt for step in system.step_ids(build)] == [1, 1, 1]
+
+
+def test_hints_that_meet_no_database_are_told_of_in_a_line_and_the_sweep_does_what_they_asked_for(
+    system_on_own_postgres: System, own_postgres: PostgresServer
+) -> None:
+    system = system_on_own_postgres
+    build = system.build()
+    orchestrator = system.orchestrator(BUILDSERVER_SWEEP_INTERVAL_S="3600")
+    with own_postgres.away("stopped"):
+        for number, task in enumerate(("builds.plan", "builds.dispatch"), 1):
+            system.celery.send_task(task, (build,))
+            told = eventually(partial(_warned, orchestrator, build, number))
+            assert len(told) == number
+        assert "Traceback" not in orchestrator.text
+    system.celery.send_task("maintenance.sweep", queue="maintenance")
+    eventually(lambda: system.queued("run.default"), describe=lambda: orchestrator.text)
+
+
+def _warned(orchestrator: Program, build: str, wanted: int) -> list[dict[str, Any]]:
+    """The lines about the build without its database, once there are as many."""
+    lines = [line for line in orchestrator.lines("database unavailable") if line.get("build") == build]
+    return lines if len(lines) >= wanted else []
 
 
 @ON_SQLITE
