@@ -5,7 +5,7 @@ import threading
 from tests.chaos import history
 from tests.chaos.client import Client
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 2.0
 FINAL = ("SUCCESS", "FAILED")
 
 
