@@ -11,11 +11,12 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
-from app.domain.errors import BuildServerError, NotFound
+from app.domain.errors import NotFound
 from app.models import Build
 from app.models.database import Database
+from app.models.database_errors import is_unavailable
 from app.models.hints import DISPATCH, PLAN
 from app.services import leases, planning
 from config.logging import configure_logging, log_context
@@ -89,7 +90,9 @@ def database_there() -> Iterator[None]:
     """Whatever a task would do inside is in the rows, for the next sweep, should the database be away."""
     try:
         yield
-    except OperationalError as error:
+    except DBAPIError as error:
+        if not is_unavailable(error):
+            raise
         log.warning("database unavailable; the next sweep looks again", error=str(error.orig))
 
 
@@ -109,7 +112,7 @@ def attend(service: Callable[..., Build], *ids: Any) -> None:
     """One finding of the sweep. What cannot be done about it is logged and must not keep the others waiting."""
     try:
         outbox.hand_out(database.transact(service, *ids).id)
-    except (BuildServerError, SQLAlchemyError):
+    except Exception:  # a row that nobody can read, say
         log.exception("the sweep cannot settle this; it will try again")
 
 

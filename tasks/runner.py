@@ -16,7 +16,9 @@ from tasks import pulse
 from tasks.broker_watch import UNREACHABLE
 from tasks.celery_app import RUN, make_celery, pool_queue
 from tasks.messages import is_attempt, is_id
-from worker.api import Failing, NotFound, Refused, Unreachable
+from worker.api import Failing, NotFound, Refused
+from worker.claiming import Unanswered
+from worker.report import Undelivered
 from worker.runner import Runner, Stopping
 
 log = structlog.get_logger(__name__)
@@ -52,11 +54,13 @@ def run(step_id: str, attempt: int) -> None:
         except Stopping:
             give_back(step_id, attempt)
         except (Refused, NotFound) as error:
-            log.info("attempt left: the server says no", why=str(error))
+            log.info("step not run: the server says no", why=str(error))
         except Failing as error:
-            log.error("attempt left: the server fails at it; the sweep sends it again", error=str(error))
-        except Unreachable as error:
-            log.info("attempt left: this runner is to end", why=str(error))
+            log.error("step not run: the server fails at it; the sweep sends it again", error=str(error))
+        except Unanswered as error:
+            log.warning("step not run: its claim was not answered, and is given back", error=str(error))
+        except Undelivered as error:
+            log.warning("attempt ended, and its result was not taken", why=str(error))
         runner.rest()
 
 

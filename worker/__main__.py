@@ -15,8 +15,9 @@ from worker.runner import Runner, Stopping
 SUCCEEDED, FAILED, NOT_RUN = 0, 1, 2
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUSES = """\
-Exit status: 0 the step succeeded, 1 it failed, 2 it was not run to its end: there is no such step, somebody else
-has it, the server does not answer, or it was interrupted. An interrupted step goes back to the server.
+Exit status: 0 the step succeeded, 1 it failed, 2 there is no result that counts: there is no such step, somebody
+else has it, the server does not answer or does not take the result, or it was interrupted. An interrupted step goes
+back to the server.
 """
 
 

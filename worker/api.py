@@ -15,6 +15,8 @@ TIMEOUT = urllib3.Timeout(connect=3, read=10)
 """Seconds. Every call here is one small transaction on the server."""
 CLAIM_TIMEOUT = urllib3.Timeout(connect=3, read=5)
 """Where no answer comes, the message waits for this before another runner gets it."""
+HASTY_TIMEOUT = urllib3.Timeout(connect=1, read=2)
+"""Of a runner that was asked to end: what it says is on its disk as well."""
 TRY_AGAIN = (408, 429)  # request timeout, too many requests
 
 
@@ -87,9 +89,9 @@ class ApiClient:
         with _as_expected(answer):
             return int(answer["offset"])
 
-    def complete(self, step_id: str, report: dict[str, Any]) -> None:
-        """Say how the attempt ended."""
-        answer = self._post(f"{step_id}/complete", report)
+    def complete(self, step_id: str, report: dict[str, Any], is_hasty: bool = False) -> None:
+        """Say how the attempt ended. `is_hasty`: there is no time to wait long for the answer."""
+        answer = self._post(f"{step_id}/complete", report, HASTY_TIMEOUT if is_hasty else TIMEOUT)
         with _as_expected(answer):
             assert answer["success"] is True
 

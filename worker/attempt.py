@@ -29,9 +29,10 @@ class Outcome:
     handed_back: bool = False
     line: str | None = field(default=None, compare=False)
 
-    def report(self, attempt: int) -> dict[str, Any]:
-        """The body of the contract's completion."""
+    def report(self, attempt: int | None) -> dict[str, Any]:
+        """The body of the contract's completion; without a number it is about the current attempt."""
         known = {
+            "attempt": attempt,
             "reason": self.reason,
             "exitCode": self.exit_code,
             "handedBack": self.handed_back or None,
@@ -40,7 +41,6 @@ class Outcome:
         status = "failed" if self.reason else "success"
         return {
             "status": status,
-            "attempt": attempt,
             **{key: value for key, value in known.items() if value is not None},
         }
 

@@ -1,14 +1,21 @@
-"""Asks the server for an attempt until it answers, as a claim without an answer may have been heard."""
+"""Asks the server for an attempt until it answers, as a claim without an answer may have been heard.
+
+While one is not answered, a report lies on disk that gives back what it may have got: whatever becomes of the runner,
+nobody need wait for the end of a lease that nobody works under.
+"""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 import structlog
 
 from worker.api import ApiClient, Claim, Failing, Unreachable
+from worker.attempt import HANDED_BACK
 from worker.clock import clock
+from worker.report import Reporter
+from worker.spool import Kept
 
 log = structlog.get_logger(__name__)
 
@@ -18,41 +25,96 @@ CLAIM_PAUSE_S = 0.5
 
 
 class Unanswered(Unreachable):
-    """The runner was asked to end before its claim was answered: the server may have the attempt down as its own."""
-
-    def __init__(self, error: Unreachable, key: str) -> None:
-        super().__init__(str(error))
-        self.key = key
+    """A claim was given up that the server may have heard; what it may have got was given back, or will be."""
 
 
-@dataclass(frozen=True)
 class Claiming:
     """What a runner claims with. Thread-safe. `stopping` ends what it asks for."""
 
-    client: ApiClient
-    runner: str
-    stopping: threading.Event
+    def __init__(self, client: ApiClient, runner: str, reporter: Reporter, stopping: threading.Event) -> None:
+        self._client, self._runner, self._reporter, self._stopping = client, runner, reporter, stopping
+        self._open: set[_Asking] = set()
+        self._changed = threading.Lock()
 
     def claim(self, step_id: str, attempt: int | None, unheard: Callable[[], None] | None) -> tuple[Claim, float]:
         """The claim, and when it was asked for: under one key for as long as it takes.
 
-        The lease of a claim that is repeated begins anew, so the time is that of the try that was answered. Raises
-        Refused and NotFound; Failing where the server fails at this step; without `unheard` Unreachable, after a while;
-        with it Unanswered, and that when asked to end alone: `unheard` is called before, once, after the same while.
+        The lease of a claim that is repeated begins anew, so the time is that of the try that was answered. Where no
+        answer comes for a while, `unheard` is called, once, and what is asked for is asked for again until the runner
+        is asked to end; without `unheard` it is given up after the same while. Raises Refused and NotFound; Failing
+        where the server fails at this step, and Unanswered where it may have heard a claim that was given up.
         """
-        key, silent_at, is_told = uuid4().hex, clock() + CLAIM_PATIENCE_S, False
-        while True:
-            asked_at = clock()
-            try:
-                return self.client.claim(step_id, self.runner, attempt, key), asked_at
-            except Unreachable as error:
-                stops = self.stopping.wait(CLAIM_PAUSE_S)
-                is_late = clock() >= silent_at
-                if is_late and (unheard is None or isinstance(error, Failing)):
-                    raise
-                if not is_told and unheard and (stops or is_late):
+        silent_at, is_told, failing_at = clock() + CLAIM_PATIENCE_S, unheard is None, None
+        with self._asking(step_id, attempt) as asking:
+            while True:
+                asked_at = clock()
+                try:
+                    return self._client.claim(step_id, self._runner, attempt, asking.key), asked_at
+                except Failing as failure:
+                    error: Unreachable = failure
+                    failing_at = failing_at or asked_at
+                except Unreachable as silence:
+                    error, failing_at = silence, None
+                    asking.keep()
+                stops = self._stopping.wait(CLAIM_PAUSE_S)
+                fails = failing_at is not None and clock() >= failing_at + CLAIM_PATIENCE_S
+                is_late = clock() >= silent_at and failing_at is None
+                if unheard and not is_told and (stops or is_late):
                     log.warning("server unreachable", error=str(error))
                     unheard()
                     is_told = True
-                if stops:
-                    raise Unanswered(error, key) from error
+                if stops or fails or (is_late and unheard is None):
+                    asking.give_up(error)
+
+    def keep_open(self) -> None:
+        """Whoever ends this process may not wait for the answers that it waits for."""
+        with self._changed:
+            under_way = tuple(self._open)
+        for asking in under_way:
+            asking.keep()
+
+    @contextmanager
+    def _asking(self, step_id: str, attempt: int | None) -> Iterator["_Asking"]:
+        asking = _Asking(self._reporter, step_id, attempt)
+        with self._changed:
+            self._open.add(asking)
+        try:
+            yield asking
+        finally:
+            with self._changed:
+                self._open.discard(asking)
+            asking.close()
+
+
+class _Asking:
+    """One claim until its answer, and what gives back the attempt."""
+
+    def __init__(self, reporter: Reporter, step_id: str, attempt: int | None) -> None:
+        self.key = uuid4().hex
+        self._reporter, self._step_id, self._attempt = reporter, step_id, attempt
+        self._kept: Kept | None = None
+        self._is_closed = False
+        self._changing = threading.Lock()
+
+    def keep(self) -> None:
+        """From now on it is on disk, until the server has answered."""
+        with self._changing:
+            if self._kept is None and not self._is_closed:
+                report = {**HANDED_BACK.report(self._attempt), "key": self.key}
+                self._kept = self._reporter.keep(self._step_id, report)
+
+    def give_up(self, error: Unreachable) -> None:
+        """Raises, as there is no claim; one that was never more than failed at got nothing to give back."""
+        with self._changing:
+            kept, self._kept, self._is_closed = self._kept, None, True
+        if kept is None:
+            raise error
+        self._reporter.try_once(kept)
+        raise Unanswered(str(error)) from error
+
+    def close(self) -> None:
+        """The server has answered, or what was kept is no more this one's business."""
+        with self._changing:
+            kept, self._kept, self._is_closed = self._kept, None, True
+        if kept:
+            self._reporter.forget(kept)

@@ -7,12 +7,14 @@ folder again delivers what is left; the attempt's number makes a report that arr
 import random
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from worker.api import ApiClient, ApiError, Unreachable
+from worker.api import ApiClient, ApiError, Failing, Unreachable
+from worker.clock import clock
 from worker.log_rest import send_rest
 from worker.plain_file import plain_size
 from worker.spool import Kept, Spool
@@ -23,6 +25,14 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 WITH_GAP = "» the end of the log is missing: it did not reach the server in time\n"
 """What such a report adds to the log."""
+
+
+FAILING_PATIENCE_S = 600.0
+"""For a server that is there and fails at the report each time: a row that is spoilt must not keep a slot for ever."""
+
+
+class Undelivered(ApiError):
+    """An attempt has ended, and the server has not taken its result; the text says why, and where that is now."""
 
 
 class Reporter:
@@ -42,15 +52,36 @@ class Reporter:
     def deliver(self, kept: Kept) -> None:
         """Send the report until the server has taken it.
 
-        Raises Refused or NotFound where it says no, and Unreachable where the runner was asked to end before an answer.
+        Raises Undelivered where the server says no, or fails at it for too long, or where the runner was asked to end
+        before an answer came.
         """
+        failing_at = None
         for pause_s in _pauses():
             try:
                 return self._send(kept)
+            except Failing as error:
+                failing_at = failing_at or clock()
+                if clock() >= failing_at + FAILING_PATIENCE_S or self._stop.wait(pause_s):
+                    raise _left(kept, error) from error
             except Unreachable as error:
+                failing_at = None
                 if self._stop.wait(pause_s):
-                    raise Unreachable(f"the report waits on disk for the next runner here, as {error}") from error
+                    raise _left(kept, error) from error
+            except ApiError as error:
+                raise Undelivered(f"the result was refused: {error}") from error
         raise AssertionError("the pauses have no end")
+
+    def try_once(self, kept: Kept) -> None:
+        """Send it; where the server does not answer it stays on disk, for the next runner here."""
+        with suppress(ApiError):
+            self._send(kept)
+
+    def forget(self, kept: Kept) -> None:
+        """It is of no use any more."""
+        try:
+            kept.remove()
+        except OSError as error:
+            log.warning("report cannot be removed; the next start sends it again", **_about(kept), error=str(error))
 
     def presume_lost(self, step_id: str, attempt: int, log_path: Path, most_bytes: int) -> None:
         """A runner died over the attempt: unless it came to a report of its own, the next may start at once.
@@ -86,18 +117,17 @@ class Reporter:
 
     def _send(self, kept: Kept) -> None:
         """Send it once, and forget it when the server has answered."""
-        about = {"step": kept.step_id, "attempt": kept.report["attempt"]}
         try:
             line = {} if self._has_log(kept) else {"logs": WITH_GAP}
-            self._client.complete(kept.step_id, {**kept.report, **line})
+            self._client.complete(kept.step_id, {**kept.report, **line}, is_hasty=self._stop.is_set())
         except Unreachable as error:
-            log.warning("report not delivered yet", **about, error=str(error))
+            log.warning("report not delivered yet", **_about(kept), error=str(error))
             raise
         except ApiError as error:
-            log.warning("report refused", **about, error=str(error))
-            _forget(kept)
+            log.warning("report refused", **_about(kept), error=str(error))
+            self.forget(kept)
             raise
-        _forget(kept)
+        self.forget(kept)
 
     def _has_log(self, kept: Kept) -> bool:
         """Whether the server has the whole log now. A runner that was asked to end has no time to send more of it: then
@@ -110,12 +140,14 @@ class Reporter:
         return send_rest(self._client, *about, has_time=lambda: not self._stop.is_set())
 
 
-def _forget(kept: Kept) -> None:
-    try:
-        kept.remove()
-    except OSError as error:
-        about = {"step": kept.step_id, "attempt": kept.report["attempt"]}
-        log.warning("report cannot be removed; the next start sends it again", **about, error=str(error))
+def _left(kept: Kept, error: ApiError) -> Undelivered:
+    where = "waits on disk for the next runner here" if kept.path else "is lost, as the disk did not take it either"
+    return Undelivered(f"the result {where}: {error}")
+
+
+def _about(kept: Kept) -> dict[str, Any]:
+    """What is logged with it; what only gives back a claim says so."""
+    return {"step": kept.step_id, "attempt": kept.report.get("attempt"), "is_result": "key" not in kept.report}
 
 
 def _pauses() -> Iterator[float]:

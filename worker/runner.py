@@ -6,7 +6,7 @@ Knows the REST contract and nothing else of the server. A runner is shared by th
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,9 +15,9 @@ import structlog
 
 from config.logging import log_context
 from config.settings import Settings
-from worker.api import ApiClient, ApiError, Claim
+from worker.api import ApiClient, Claim
 from worker.attempt import CHECKOUT, HANDED_BACK, RUN, Attempt, Ended, Outcome
-from worker.claiming import Claiming, Unanswered
+from worker.claiming import Claiming
 from worker.heartbeat import Heart, fence_at
 from worker.keeper import ORPHAN_GRACE_S
 from worker.lease import Halt, Lease
@@ -60,8 +60,8 @@ class Runner:
         self._on_output = on_output
         self._stop_requests: SimpleQueue[None] = SimpleQueue()
         self._stopping = threading.Event()
-        self._claiming = Claiming(self._client, settings.runner_name, self._stopping)
         self._reporter = Reporter(self._client, settings.work_dir, self._stopping)
+        self._claiming = Claiming(self._client, settings.runner_name, self._reporter, self._stopping)
         self._remover = Remover()
         self._rests = Rests()
         self._leases: set[Lease] = set()
@@ -78,6 +78,7 @@ class Runner:
     def stop(self) -> None:
         """End every running step and hand its attempt back; the calls of `run` return within a few seconds."""
         self._stopping.set()
+        self._claiming.keep_open()
         self._remover.stop()
         with self._changed:
             for lease in tuple(self._leases):
@@ -102,7 +103,7 @@ class Runner:
         """
         if self._stopping.is_set():
             raise Stopping
-        claim, asked_at = self._claim(step_id, attempt, unheard)
+        claim, asked_at = self._claiming.claim(step_id, attempt, unheard)
         with log_context(build=claim.build_id, step=step_id, attempt=claim.attempt):
             log.info("attempt claimed")
             try:
@@ -138,20 +139,6 @@ class Runner:
     def _await_stop(self) -> None:
         self._stop_requests.get()
         self.stop()
-
-    def _claim(self, step_id: str, attempt: int | None, unheard: Callable[[], None] | None) -> tuple[Claim, float]:
-        try:
-            return self._claiming.claim(step_id, attempt, unheard)
-        except Unanswered as error:
-            if attempt is not None:
-                self._hand_back_unheard(step_id, attempt, error.key)
-            raise
-
-    def _hand_back_unheard(self, step_id: str, attempt: int, key: str) -> None:
-        """If the claim got the attempt, nobody would work on it before its lease is over."""
-        kept = self._reporter.keep(step_id, {**HANDED_BACK.report(attempt), "key": key})
-        with suppress(ApiError):  # the server refuses where it got nothing, or the report waits: both are logged
-            self._reporter.deliver(kept)
 
     def _attend(self, claim: Claim, lease: Lease) -> Outcome | None:
         """See the attempt through, from its folders to its report, which does not wait for the folders to go."""

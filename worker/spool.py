@@ -1,7 +1,8 @@
 """Reports on disk: what an attempt's end was, until the server has heard it, across the runner's death and a power cut.
 
 Beside a report lies the attempt's log, as a second name of the file in the attempt's folder, which may go meanwhile.
-Several runners may use one spool: a report is one file that appears whole, and delivering it twice is harmless.
+Several runners may use one spool: a report is one file that appears whole, and delivering it twice is harmless. It is
+named by its attempt and, if it is about a claim, by the key of that: of one attempt several claims may be under way.
 """
 
 import fcntl
@@ -68,7 +69,7 @@ class Spool:
         The log is not waited for: how much of it there should be is in the report.
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self._file(step_id, report["attempt"])
+        path = self._file(step_id, report.get("attempt"), report.get("key"))
         kept = Kept(step_id, report, path, log_bytes)
         with self._opened() as folder:
             fcntl.flock(folder, fcntl.LOCK_SH)  # keeps `tidy` away
@@ -102,8 +103,8 @@ class Spool:
                 with suppress(OSError):
                     path.rename(path.with_suffix(".unreadable"))
 
-    def _file(self, step_id: str, attempt: int) -> Path:
-        return self._folder / f"{step_id}-{attempt}{REPORT}"
+    def _file(self, step_id: str, attempt: int | None, key: str | None = None) -> Path:
+        return self._folder / f"{'-'.join(str(part) for part in (step_id, attempt, key) if part)}{REPORT}"
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -122,7 +123,9 @@ def _read(path: Path) -> Kept:
     """What `_noted` made of a report. Raises one of UNREADABLE where this is none."""
     report = json_object(read_plain(path))
     step_id, log_bytes = str(report.pop("stepId")), int(report.pop("logBytes", 0))
-    return Kept(step_id, {"attempt": int(report.pop("attempt")), **report}, path, log_bytes)
+    if "key" not in report:
+        report["attempt"] = int(report["attempt"])
+    return Kept(step_id, report, path, log_bytes)
 
 
 def _name_again(file: Path, name: Path) -> None:

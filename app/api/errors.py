@@ -5,13 +5,13 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, jsonify, request
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoPath
 
 from app.domain.errors import BuildServerError, Conflict, Fault, Invalid, NotFound
-from app.models.database import error_code, is_transient
+from app.models.database_errors import error_code, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -23,12 +23,6 @@ STATUS = {
 RETRY_AFTER_S = 5
 MAX_FAULTS = 100
 """A request with more faults than this is told of the first ones: the answer must not outgrow the question."""
-UNAVAILABLE_SQLSTATES = ("08", "53", "57P", "58")
-"""PostgreSQL: no connection, no room for one more, shutting down or starting up, a disk that does not work."""
-UNAVAILABLE_SQLITE = tuple(
-    f"SQLITE_{trouble}" for trouble in ("BUSY", "LOCKED", "CANTOPEN", "FULL", "IOERR", "READONLY")
-)
-"""SQLite: held by another process, or its file cannot be opened, read or written."""
 FULL = ("53100", "SQLITE_FULL")
 """There is no room on the disk of either."""
 UNUSABLE = "the database cannot be used at the moment; try again"
@@ -90,16 +84,9 @@ def _http_message(error: HTTPException, status: int) -> str:
 
 
 def _database(error: DBAPIError) -> Response:
-    if error.connection_invalidated or is_transient(error) or _is_unavailable(error):
+    if is_unavailable(error):
         return _unavailable(error)
     return _defect(error)
-
-
-def _is_unavailable(error: DBAPIError) -> bool:
-    """Whether the database is to blame and not the statement. A connection that was never made has no code."""
-    if code := error_code(error):
-        return code.startswith((*UNAVAILABLE_SQLITE, *UNAVAILABLE_SQLSTATES))
-    return isinstance(error, OperationalError)
 
 
 def _unavailable(error: Exception) -> Response:

@@ -11,7 +11,8 @@ import time
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.models.database import Database, error_code
+from app.models.database import Database
+from app.models.database_errors import error_code
 from app.models.engines import ANSWER_S
 from app.services import presence
 

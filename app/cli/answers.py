@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
+from app.domain.retry import LOST_PAUSE_S
 from app.domain.vocabulary import FINAL_BUILD_STATUSES, FINAL_STEP_STATUSES, StepStatus
 
 Json = dict[str, Any]
@@ -87,9 +88,11 @@ class StepRun:
         return _elapsed_s(self.started_at, self.finished_at, now)
 
     def pause_s(self, now: datetime) -> float:
-        """How long it still rests before it may be tried again; 0 where it waits for nothing but a runner."""
-        left_s = (self.ready_at - now).total_seconds() if self.ready_at and self.status == StepStatus.READY else 0.0
-        return max(left_s, 0.0)
+        """How long it still rests before it may be tried again; 0 where it waits for nothing but a runner. A clock here
+        that is behind the server's makes no longer pause of it than there is."""
+        if self.ready_at is None or self.status != StepStatus.READY or self.attempt == 1:
+            return 0.0
+        return min(max((self.ready_at - now).total_seconds(), 0.0), LOST_PAUSE_S)
 
 
 @dataclass(frozen=True)

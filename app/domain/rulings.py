@@ -80,10 +80,11 @@ def allow_report(step: Step, attempt: int) -> None:
 
 
 def allow_repetition(attempt: Ended, told: Told) -> None:
-    """A report about an attempt that is over must say what was said first. An exit status left out says nothing."""
+    """A report about an attempt that is over must say what was said first; of exit statuses, where both say one."""
     status = AttemptStatus.FAILED if told.reason else AttemptStatus.SUCCESS
     first, again = (attempt.status, attempt.reason, attempt.handed_back), (status, told.reason, told.handed_back)
-    if first != again or told.exit_code not in (None, attempt.exit_code):
+    exits = {told.exit_code, attempt.exit_code} - {None}
+    if first != again or len(exits) > 1:
         raise Conflict(f"attempt {attempt.number} has already ended: {_how(attempt)}", "already_ended")
 
 
@@ -94,9 +95,14 @@ def _how(attempt: Ended) -> str:
     return attempt.status + (f" ({why})" if why else "") + exited
 
 
-def allow_report_under(key: str | None, attempt: Claimed | None) -> None:
-    """A report that names a claim's key is about the attempt which that claim got, and no other."""
-    if key is not None and (attempt is None or attempt.claim_key != key):
+def allow_report_under(key: str | None, attempt: Claimed | None, is_numbered: bool) -> None:
+    """A report that names a claim's key is about the attempt which that claim got, and no other.
+
+    One that nobody has claimed yet it may end where it names its number: so the claim, if it is still on its way, finds
+    that it comes too late.
+    """
+    is_its_own = is_numbered if attempt is None else attempt.claim_key == key
+    if key is not None and not is_its_own:
         raise Conflict("no attempt was claimed under this key", "not_claimed")
 
 

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app.models.database_errors import is_transient
 from app.models.engines import make_engine
 from app.models.hints import Hint, hints_of
 
@@ -22,8 +23,6 @@ T = TypeVar("T")
 TRIES = 5
 """How often a unit of work is run before its error is the caller's: contention clears soon or not at all."""
 FIRST_PAUSE_S = 0.02
-TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
-"""PostgreSQL: serialization failure, deadlock detected, lock not available."""
 
 
 class Database:
@@ -77,16 +76,3 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
-
-
-def is_transient(error: DBAPIError) -> bool:
-    """Whether the same unit of work may succeed when it is run again at once."""
-    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in TRANSIENT_SQLSTATES:
-        return True
-    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
-
-
-def error_code(error: Exception) -> str:
-    """SQLite's name for the error, or PostgreSQL's SQLSTATE; empty where the database did not speak."""
-    cause = getattr(error, "orig", None)
-    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")

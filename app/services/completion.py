@@ -46,13 +46,13 @@ def complete(session: Session, step_id: str, report: Report, times: leases.Lease
     build, run = steps.lock(session, step_id)
     number = report.attempt or run.attempt
     attempt = steps.lock_attempt(session, run, number)
-    rulings.allow_report_under(report.key, attempt)
+    rulings.allow_report_under(report.key, attempt, is_numbered=report.attempt is not None)
     if attempt is not None and attempt.finished_at is not None:
         rulings.allow_repetition(attempt, report.outcome)
         return _receipt(build, run, attempt)
     rulings.allow_report(run, number)
     with Trail(session, actor=run.runner or "runner") as trail:
-        live = attempt or leases.take(trail, build, run, leases.Claimant(), times)
+        live = attempt or leases.take(trail, build, run, leases.Claimant(key=report.key), times)
         if report.log:
             session.flush()
             logs.append_at_end(session, live, report.log, report.log_limit_bytes)

@@ -100,7 +100,6 @@ def test_a_report_under_a_claims_key_is_about_what_that_claim_got(world: World) 
         where = f"/api/runner/{step}/complete"
         refused(client, "POST", where, {**report, "key": key}, status=409, faults=[("", "not_claimed")])
 
-    conflict("first")
     claim(client, step, attempt=1, key="first")
     conflict("second")
     first = complete(client, step, **report, key="first")
@@ -109,6 +108,25 @@ def test_a_report_under_a_claims_key_is_about_what_that_claim_got(world: World) 
     assert complete(client, step, **report, key="first").body == first.body
     claim(client, step, attempt=2)
     conflict("second")
+
+
+def test_a_report_under_the_key_of_a_claim_that_did_not_come_is_there_before_it(world: World) -> None:
+    """Else the claim, late, would get an attempt that nobody works on. Without a number any attempt might be meant."""
+    client = world.client
+    step = steps_of(client, new_build(client, world.project, world.workflow))["a"]["id"]
+    report = {"status": "failed", "reason": "lost", "handedBack": True, "key": "late"}
+    refused(client, "POST", f"/api/runner/{step}/complete", report, status=409, faults=[("", "not_claimed")])
+    assert complete(client, step, **report, attempt=1).body["stepStatus"] == "READY"
+    asked = {"runner": "r", "attempt": 1, "key": "late"}
+    refused(client, "POST", f"/api/runner/{step}/claim", asked, status=409, faults=[("", "stale_attempt")])
+    assert claim(client, step, attempt=2).status == 200
+
+
+def test_a_success_without_an_exit_status_and_one_with_are_the_same(world: World) -> None:
+    client = world.client
+    step = steps_of(client, new_build(client, world.project, world.workflow))["a"]["id"]
+    first = complete(client, step, status="success")
+    assert complete(client, step, status="success", exitCode=0).body == first.body
 
 
 def test_an_attempt_that_was_handed_back_changes_nothing_any_more(world: World) -> None:

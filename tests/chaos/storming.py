@@ -19,6 +19,8 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.watch import FINAL, LOOK_EVERY_S, Watch, builds
 
 READERS = 4
+STUCK_S = 180.0
+"""So long no build ended: something is wrong."""
 
 
 def run(order: Order) -> Verdict:
@@ -64,9 +66,13 @@ def _go_through(order: Order, installation: Installation, verdict: Verdict) -> N
 def _by_room(
     drawn: Iterable[BuildPlan], most_open: int, planned: Mapping[str, BuildPlan], watch: Watch
 ) -> Iterator[BuildPlan]:
-    """The builds, each as soon as there is room for it."""
+    """The builds, each as soon as there is room for it; where none comes for long, the rest is left out, and what there
+    is is judged."""
     for plan in drawn:
+        give_up_at = time.monotonic() + STUCK_S
         while len(planned) - len(watch.seen) >= most_open:
+            if time.monotonic() > give_up_at or not watch.is_alive():
+                return
             time.sleep(LOOK_EVERY_S / 4)
         yield plan
 

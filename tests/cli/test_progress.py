@@ -111,15 +111,24 @@ def test_the_standing_says_what_waits_for_a_runner() -> None:
     )
 
 
-def ready_json(name: str, pool: str, since_s: float = 0) -> dict[str, Any]:
-    return step_json(name, "READY", None, None, pool=pool, readyAt=(BEGAN + timedelta(seconds=since_s)).isoformat())
+def ready_json(name: str, pool: str, since_s: float = 0, **more: Any) -> dict[str, Any]:
+    ready_at = (BEGAN + timedelta(seconds=since_s)).isoformat()
+    return step_json(name, "READY", None, None, pool=pool, readyAt=ready_at, **more)
 
 
 def test_the_standing_tells_what_rests_from_what_waits() -> None:
     """After a second lost runner a step rests, and no runner would help."""
-    steps = [ready_json("a", "default"), ready_json("b", "default", since_s=12.5)]
+    steps = [ready_json("a", "default"), ready_json("b", "default", 12.5, attempt=2)]
     assert standing(Build.from_json(build_json("RUNNING", *steps)), 0, BEGAN).endswith(
         "  0 of 2 steps done · 1 waiting for a runner · 1 to be tried again in 12.5 s"
+    )
+
+
+def test_a_clock_here_that_is_behind_makes_no_rest_of_a_wait_and_none_longer_than_there_is() -> None:
+    early = BEGAN - timedelta(seconds=90)
+    steps = [ready_json("a", "default"), ready_json("b", "default", attempt=2)]
+    assert standing(Build.from_json(build_json("RUNNING", *steps)), 0, early).endswith(
+        "1 waiting for a runner · 1 to be tried again in 15.0 s"
     )
 
 

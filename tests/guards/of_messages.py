@@ -59,7 +59,7 @@ OF_MESSAGES = (
     Guard(
         "one finding keeps no other waiting",
         "tasks/orchestrator.py",
-        "    except (BuildServerError, SQLAlchemyError):\n",
+        "    except Exception:  # a row that nobody can read, say\n",
         "    except ZeroDivisionError:\n",
         (f"{SWEEP}::test_a_build_that_cannot_be_planned_keeps_no_other_waiting",),
     ),

@@ -75,7 +75,7 @@ class Expected:
         told = step.of(asked)
         if told is not None and told is not step.live:
             same = told.reason is outcome.reason and told.handed_back is outcome.handed_back
-            exits_so = outcome.exit_code in (None, told.exit_code)
+            exits_so = None in (outcome.exit_code, told.exit_code) or outcome.exit_code == told.exit_code
             return None if same and exits_so else "already_ended"
         if refusal := self._refusal(step, asked):
             return refusal

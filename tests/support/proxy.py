@@ -104,7 +104,7 @@ class Proxy:
         else:
             self.asked_bytes += len(content)
         target.sendall(content)
-        return self._answers_left > 0
+        return not is_answer or self._answers_left > 0  # a request may come in pieces
 
     def _allowed(self, content: bytes) -> bytes:
         with self._lock:

@@ -112,7 +112,7 @@ def test_a_step_whose_report_is_refused_is_told_so_and_2(by_hand: ByHand, server
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
     refusal = "attempt 1 has already ended: FAILED (exit) with exit status 3"
-    assert errors.splitlines()[-1] == f"buildserver: {refusal}"
+    assert errors.splitlines()[-1] == f"buildserver: the result was refused: {refusal}"
     assert server.step(step)["exitCode"] == 3
 
 
@@ -126,7 +126,7 @@ def test_a_step_interrupted_out_of_the_servers_reach_says_where_its_report_is(
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert errors.splitlines()[-1].startswith("buildserver: the report waits on disk for the next runner here")
+    assert errors.splitlines()[-1].startswith("buildserver: the result waits on disk for the next runner here")
     assert by_hand.run(server.new_step(), "--api-url", server.client.url)[0] == 0
     eventually(lambda: (server.step(step)["status"], server.step(step)["attempt"]) == ("READY", 2))
 

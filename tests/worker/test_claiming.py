@@ -13,9 +13,10 @@ from app.models import StepRun
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
-from worker.api import Failing
+from worker.api import ApiClient, Claim, Failing
 from worker.attempt import Outcome
 from worker.claiming import Unanswered
+from worker.report import Undelivered
 from worker.runner import Runner, Stopping
 
 pytestmark = ON_SQLITE
@@ -78,6 +79,61 @@ def test_the_next_runner_there_hands_it_back_where_the_server_is_out_of_reach(
 
 
 @LONG_LEASE
+def test_of_two_claims_of_one_attempt_each_is_handed_back_for_itself(
+    server: Server, runner: Runner, proxy: Proxy, new_runner: NewRunner, tmp_path: Path
+) -> None:
+    """As when a runner takes its own message again: the one that got nothing must not stand for the one that did."""
+    step = server.new_step()
+    proxy.cut_answers_after(10)
+    first = Asking(runner, step)
+    second = Asking(runner, step)
+    proxy.refuse()
+    first.stop()
+    second.stop()
+    assert len(reports(tmp_path)) == 2
+    proxy.restore()
+    new_runner()
+    eventually(lambda: server.attempt(step) == ("READY", 2))
+    eventually(lambda: reports(tmp_path) == [])
+
+
+@LONG_LEASE
+def test_what_a_claim_may_have_got_is_on_disk_as_soon_as_its_runner_is_asked_to_end(
+    server: Server, runner: Runner, proxy: Proxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asked it may wait for less than an answer takes, and then kills it."""
+    step, claim, asked = server.new_step(), ApiClient.claim, threading.Event()
+
+    def ask(self: ApiClient, step_id: str, runner: str, attempt: int | None, key: str) -> Claim:
+        asked.set()
+        return claim(self, step_id, runner, attempt, key)
+
+    monkeypatch.setattr(ApiClient, "claim", ask)
+    proxy.drop()
+    with ThreadPoolExecutor(1) as slot:
+        outcome = slot.submit(runner.run, step, 1, lambda: None)
+        assert asked.wait(20)
+        assert reports(tmp_path) == []
+        runner.stop()
+        assert len(reports(tmp_path)) == 1
+        proxy.refuse()
+        assert isinstance(outcome.exception(timeout=20), Unanswered)
+
+
+@LONG_LEASE
+def test_a_claim_that_is_answered_at_last_leaves_nothing_to_hand_back(
+    server: Server, runner: Runner, proxy: Proxy, tmp_path: Path
+) -> None:
+    step = server.new_step()
+    proxy.refuse()
+    asking = Asking(runner, step)
+    assert len(reports(tmp_path)) == 1
+    proxy.restore()
+    assert asking.outcome.result(timeout=20) == Outcome(exit_code=0)
+    assert reports(tmp_path) == []
+
+
+@LONG_LEASE
 def test_a_claim_that_was_never_heard_takes_the_attempt_from_nobody(
     server: Server, runner: Runner, proxy: Proxy, new_runner: NewRunner, tmp_path: Path
 ) -> None:
@@ -93,6 +149,19 @@ def test_a_claim_that_was_never_heard_takes_the_attempt_from_nobody(
     assert (server.attempt(step), server.handed_back(step)) == (("RUNNING", 1), [False])
 
 
+@LONG_LEASE
+def test_a_claim_by_hand_that_is_given_up_hands_back_what_it_got(
+    server: Server, runner: Runner, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.claiming.CLAIM_PATIENCE_S", 0)
+    step = server.new_step()
+    proxy.cut_answers_after(10)
+    with pytest.raises(Unanswered):
+        runner.run(step)
+    eventually(lambda: server.attempt(step) == ("READY", 2))
+    assert server.handed_back(step) == [True]
+
+
 def test_a_claim_at_which_the_server_fails_is_left_and_the_next_step_runs(server: Server, runner: Runner) -> None:
     """As for a row that was spoilt. Who asked on would do nothing else any more."""
     spoilt = server.new_step()
@@ -101,6 +170,43 @@ def test_a_claim_at_which_the_server_fails_is_left_and_the_next_step_runs(server
     with pytest.raises(Failing, match="internal server error"):
         runner.run(spoilt, 1, lambda: told.append("unheard"))
     assert (told, server.database.read(status, spoilt)) == ([], "READY")
+    assert runner.run(server.new_step(), 1) == Outcome(exit_code=0)
+
+
+@LONG_LEASE
+def test_a_claim_that_was_heard_before_the_server_failed_at_it_is_handed_back(
+    server: Server, runner: Runner, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.claiming.CLAIM_PATIENCE_S", 0)
+    step, claim = server.new_step(), ApiClient.claim
+    tries: list[str] = []
+
+    def failing_after_the_first(self: ApiClient, step_id: str, runner: str, attempt: int | None, key: str) -> Claim:
+        tries.append(key)
+        if len(tries) > 1:
+            proxy.restore()
+            raise Failing("internal server error")
+        return claim(self, step_id, runner, attempt, key)
+
+    monkeypatch.setattr(ApiClient, "claim", failing_after_the_first)
+    proxy.cut_answers_after(10)
+    with pytest.raises(Unanswered):
+        runner.run(step, 1, lambda: None)
+    assert (server.attempt(step), server.handed_back(step)) == (("READY", 2), [True])
+
+
+def test_a_result_at_which_the_server_fails_for_long_waits_on_disk_and_frees_its_slot(
+    server: Server, runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.report.FAILING_PATIENCE_S", 0.2)
+    step = server.new_step(f"touch '{tmp_path}/started'; until [ -e '{tmp_path}/go' ]; do sleep 0.02; done")
+    with ThreadPoolExecutor(1) as slot:
+        outcome = slot.submit(runner.run, step, 1)
+        eventually((tmp_path / "started").exists)
+        server.database.transact(spoil, step)
+        (tmp_path / "go").touch()
+        assert isinstance(outcome.exception(timeout=20), Undelivered)
+    assert len(reports(tmp_path)) == 1
     assert runner.run(server.new_step(), 1) == Outcome(exit_code=0)
 
 

@@ -11,8 +11,8 @@ import pytest
 from tests.support.full_disk import full_disk
 from tests.support.wait import eventually
 from tests.worker.conftest import LONG_LEASE, NewRunner, Server
-from worker.api import Unreachable
 from worker.attempt import Outcome
+from worker.report import Undelivered
 from worker.runner import Runner
 
 pytestmark = LONG_LEASE
@@ -95,7 +95,7 @@ def test_a_runner_that_was_asked_to_end_meanwhile_leaves_both_to_the_next(
 ) -> None:
     with unheard(server, runner, tmp_path, ending) as ended:
         runner.stop()
-        assert isinstance(ended.outcome.exception(timeout=20), Unreachable)
+        assert isinstance(ended.outcome.exception(timeout=20), Undelivered)
         assert len(reports(tmp_path)) == 1
     new_runner()
     assert_heard(server, ended, tmp_path)

@@ -23,6 +23,7 @@ from tests.worker.processes import processes_of
 from worker.api import ApiClient, Claim, Refused, Unreachable
 from worker.attempt import HANDED_BACK, Outcome
 from worker.clock import clock
+from worker.report import Undelivered
 from worker.runner import Runner
 
 pytestmark = ON_SQLITE
@@ -237,7 +238,7 @@ def test_a_runner_that_stops_while_the_server_is_away_still_ends(
 ) -> None:
     proxy.refuse()
     runner.stop()
-    assert isinstance(running.outcome.exception(timeout=15), Unreachable)
+    assert isinstance(running.outcome.exception(timeout=15), Undelivered)
     assert len(list((tmp_path / "work/reports").glob("*.json"))) == 1
 
 

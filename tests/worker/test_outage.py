@@ -12,8 +12,8 @@ from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker import last_words
 from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
-from worker.api import Refused, Unreachable
 from worker.attempt import Outcome
+from worker.report import Undelivered
 from worker.runner import Runner
 
 pytestmark = [ON_SQLITE, LONG_LEASE]
@@ -63,7 +63,7 @@ class Outage:
     def late_report(self) -> None:
         """The server is back, and hears of the first attempt."""
         self.proxy.restore()
-        assert isinstance(self.first.exception(timeout=20), Refused)
+        assert isinstance(self.first.exception(timeout=20), Undelivered)
         eventually(lambda: not list(self.folder.glob("work/reports/*.json")))
 
 
@@ -120,7 +120,7 @@ def test_the_end_of_a_log_outlives_the_runner_that_was_asked_to_end_while_the_se
     with last_words.unheard(server, runner, proxy, tmp_path) as unheard:
         eventually(lambda: reports(tmp_path))
         runner.stop()
-        assert isinstance(unheard.outcome.exception(timeout=20), Unreachable)
+        assert isinstance(unheard.outcome.exception(timeout=20), Undelivered)
     new_runner()
     eventually(lambda: server.status(unheard.step) == "SUCCESS")
     assert server.log(unheard.step) == last_words.ALL
@@ -139,7 +139,7 @@ def test_a_log_whose_end_was_lost_with_the_disk_says_so(
     with last_words.unheard(server, runner, proxy, tmp_path) as unheard:
         eventually(lambda: reports(tmp_path))
         runner.stop()
-        assert isinstance(unheard.outcome.exception(timeout=20), Unreachable)
+        assert isinstance(unheard.outcome.exception(timeout=20), Undelivered)
     spoil(reports(tmp_path)[0].with_suffix(".log"))
     new_runner()
     eventually(lambda: server.status(unheard.step) == "SUCCESS")

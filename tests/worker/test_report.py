@@ -17,10 +17,10 @@ from structlog.testing import capture_logs
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker.conftest import ON_SQLITE, NewRunner, Server
-from worker.api import ApiClient, NotFound, Refused, Unreachable
+from worker.api import ApiClient
 from worker.attempt import Outcome
 from worker.log_stream import CHUNK_BYTES
-from worker.report import WITH_GAP, Reporter
+from worker.report import WITH_GAP, Reporter, Undelivered
 from worker.runner import Runner
 from worker.spool import Spool
 
@@ -93,9 +93,9 @@ def test_a_report_is_on_disk_before_it_is_sent(
     step, seen = claimed(server), []
     complete = ApiClient.complete
 
-    def look(self: ApiClient, step_id: str, report: dict[str, Any]) -> None:
+    def look(self: ApiClient, step_id: str, report: dict[str, Any], **haste: bool) -> None:
         seen.append((list(synced), [path.name for path in spooled(work_dir)]))
-        complete(self, step_id, report)
+        complete(self, step_id, report, **haste)
 
     monkeypatch.setattr(ApiClient, "complete", look)
     deliver(reporter, step)
@@ -125,14 +125,37 @@ def test_a_report_that_the_server_refuses_is_dropped_and_logged(
     ended = claimed(server)
     server.client.post(f"/api/runner/{ended}/complete", {"status": "failed"})
     asked = ended if step_id == "ended" else "nobody"
-    with capture_logs() as lines, pytest.raises((Refused, NotFound)) as refusal:
+    with capture_logs() as lines, pytest.raises(Undelivered) as refusal:
         deliver(reporter, asked)
     (line,) = [line for line in lines if line["event"] == "report refused"]
     assert (line["log_level"], line["step"], line["attempt"]) == ("warning", asked, 1)
-    assert str(refusal.value) == line["error"]
+    assert str(refusal.value) == f"the result was refused: {line['error']}"
     assert ("FAILED" if step_id == "ended" else "not found") in line["error"]
     assert spooled(work_dir) == []
     assert server.status(ended) == "FAILED"
+
+
+def test_a_claim_that_is_given_back_and_a_result_of_the_same_attempt_do_not_touch_each_other(
+    server: Server, reporter: Reporter, work_dir: Path
+) -> None:
+    step = claimed(server)
+    result = reporter.keep(step, REPORT)
+    given_back = {"status": "failed", "reason": "lost", "handedBack": True, "attempt": 1, "key": "nobody's"}
+    reporter.try_once(reporter.keep(step, given_back))
+    assert spooled(work_dir) == [result.path]
+    reporter.deliver(result)
+    assert (server.status(step), spooled(work_dir)) == ("SUCCESS", [])
+
+
+def test_a_result_that_neither_server_nor_disk_took_is_not_said_to_wait(
+    reporter: Reporter, proxy: Proxy, work_dir: Path, stop: threading.Event
+) -> None:
+    work_dir.mkdir()
+    (work_dir / "reports").write_text("in the way")
+    proxy.refuse()
+    stop.set()
+    with pytest.raises(Undelivered, match="the result is lost, as the disk did not take it either"):
+        deliver(reporter, "step")
 
 
 def test_a_report_that_cannot_be_kept_is_sent_all_the_same(server: Server, reporter: Reporter, work_dir: Path) -> None:
@@ -149,7 +172,7 @@ def test_a_runner_that_stops_leaves_its_report_to_the_next(
     step = claimed(server)
     proxy.refuse()
     stop.set()
-    with pytest.raises(Unreachable, match="the report waits on disk"):
+    with pytest.raises(Undelivered, match="the result waits on disk"):
         deliver(reporter, step)
     assert len(spooled(work_dir)) == 1
     proxy.restore()
@@ -224,14 +247,14 @@ def test_what_is_no_file_is_set_aside_and_holds_no_report_up(
 DYING = """
 import os, signal, sys
 from worker import spool
-from worker.api import ApiClient, NotFound, Refused, Unreachable
+from worker.api import ApiClient
 
-def die(*_):
+def die(*_, **haste):
     os.kill(os.getpid(), signal.SIGKILL)
 
 real, real_complete = spool.os.fsync, ApiClient.complete
-def after_complete(*arguments):
-    real_complete(*arguments)
+def after_complete(*arguments, **haste):
+    real_complete(*arguments, **haste)
     die()
 stage = sys.argv.pop(1)
 if stage == "while it is written":

@@ -149,7 +149,7 @@ def test_three_messages_for_an_attempt_run_it_once(system: System, ledger: Path)
     for _ in range(3):
         system.celery.send_task("steps.run", (step, 1), queue="run.default")
     runner = system.runner(BUILDSERVER_RUNNERS="4")
-    eventually(lambda: len(runner.lines("attempt left: the server says no")) >= 2, describe=lambda: runner.text)
+    eventually(lambda: len(runner.lines("step not run: the server says no")) >= 2, describe=lambda: runner.text)
     Path(f"{ledger}.go").touch()
     eventually(lambda: system.statuses(build) == ["SUCCESS", "SUCCESS", "SUCCESS"])
     assert ledger.read_text() == "started\n"

@@ -173,5 +173,5 @@ def test_a_runner_asks_its_server_only_about_ids(system: System) -> None:
     for pair in pairs:
         system.push("run.default", call(*pair, task="steps.run"))
     eventually(lambda: len(runner.lines("names no attempt")) == len(pairs) - 1, describe=lambda: runner.text)
-    assert runner.wait_line("attempt left: the server says no")["step"] == ABSENT
+    assert runner.wait_line("step not run: the server says no")["step"] == ABSENT
     assert runner.process.poll() is None

@@ -72,7 +72,7 @@ def test_a_message_that_only_a_runner_that_is_cut_off_takes_goes_back_for_one_th
     ticking.wait_started(2, second)
     proxy.restore()
     ticking.wait_let_go("first")
-    eventually(lambda: first.lines("attempt left: the server says no"), describe=lambda: first.text)
+    eventually(lambda: first.lines("step not run: the server says no"), describe=lambda: first.text)
     ticking.end(2)
     ticking.wait_succeeded()
     assert [line["attempt"] for line in ticking.orchestrator.lines("step handed out")] == [1, 2]

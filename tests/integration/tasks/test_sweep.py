@@ -164,3 +164,19 @@ def test_one_sweep_finds_a_lost_runner_and_hands_its_step_out(system: System) ->
     step = claimed_and_lost(system)
     system.orchestrator()
     eventually(lambda: system.queued("run.default") == [("steps.run", [step, 2])])
+
+
+def spoil(session: Session, step_id: str) -> None:
+    """What it is to do cannot be read any more."""
+    session.execute(update(StepRun).where(StepRun.id == step_id).values(definition={}))
+
+
+def test_an_attempt_that_cannot_be_settled_keeps_the_sweep_from_nothing(system: System) -> None:
+    spoilt, lost = claimed_and_lost(system), claimed_and_lost(system)
+    system.database.transact(spoil, spoilt)
+    build = system.build()
+    orchestrator = system.orchestrator(**OFTEN)
+    eventually(lambda: len(system.queued("run.default")) == 2, describe=lambda: orchestrator.text)
+    assert system.queued("run.default") == [("steps.run", [lost, 2]), ("steps.run", [*system.step_ids(build), 1])]
+    assert system.database.read(lambda session: session.get_one(StepRun, spoilt).status) == "RUNNING"
+    orchestrator.wait_line("the sweep cannot settle this; it will try again")
