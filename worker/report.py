@@ -116,15 +116,16 @@ class Reporter:
         return True
 
     def _send(self, kept: Kept) -> None:
-        """Send it once, and forget it when the server has answered."""
+        """Send it once, and forget it when the server has answered. Only of a result somebody may want to know here."""
+        tell = log.info if "key" in kept.report else log.warning
         try:
             line = {} if self._has_log(kept) else {"logs": WITH_GAP}
             self._client.complete(kept.step_id, {**kept.report, **line}, is_hasty=self._stop.is_set())
         except Unreachable as error:
-            log.warning("report not delivered yet", **_about(kept), error=str(error))
+            tell("report not delivered yet", **_about(kept), error=str(error))
             raise
         except ApiError as error:
-            log.warning("report refused", **_about(kept), error=str(error))
+            tell("report refused", **_about(kept), error=str(error))
             self.forget(kept)
             raise
         self.forget(kept)
@@ -146,8 +147,7 @@ def _left(kept: Kept, error: ApiError) -> Undelivered:
 
 
 def _about(kept: Kept) -> dict[str, Any]:
-    """What is logged with it; what only gives back a claim says so."""
-    return {"step": kept.step_id, "attempt": kept.report.get("attempt"), "is_result": "key" not in kept.report}
+    return {"step": kept.step_id, "attempt": kept.report.get("attempt")}
 
 
 def _pauses() -> Iterator[float]:

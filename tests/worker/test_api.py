@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.scripted_server import Script, scripted_server
-from worker.api import ApiClient, ApiError, NotFound, Refused, Unreachable
+from worker.api import ApiClient, ApiError, Failing, NotFound, Refused, Unreachable
 
 Send = Callable[[ApiClient], object]
 CALLS: dict[str, tuple[str, str, Send]] = {
@@ -39,7 +39,8 @@ def test_an_answer_that_cannot_be_read_counts_as_none(method: str, path: str, se
     assert len(script.received) == 1
 
 
-STATUSES = [(404, NotFound), (400, Refused), (409, Refused), *((other, Unreachable) for other in (302, 408, 429, 500))]
+NOES = [(404, NotFound), (400, Refused), (409, Refused), (500, Failing)]
+STATUSES = [*NOES, *((other, Unreachable) for other in (302, 408, 429, 503))]
 
 
 def answered(status: int, body: object) -> ApiError:
