@@ -60,7 +60,7 @@ def run(step_id: str, attempt: int) -> None:
         except Unanswered as error:
             log.warning("step not run: its claim was not answered, and is given back", error=str(error))
         except Undelivered as error:
-            log.warning("attempt ended, and its result was not taken", why=str(error))
+            log.warning("result not taken", why=str(error))
         runner.rest()
 
 

@@ -64,14 +64,13 @@ def test_hints_that_meet_no_database_are_told_of_in_a_line_and_the_sweep_does_wh
 ) -> None:
     system = system_on_own_postgres
     build = system.build()
-    orchestrator = system.orchestrator(BUILDSERVER_SWEEP_INTERVAL_S="3600")
+    orchestrator = system.orchestrator(**OFTEN)
     with own_postgres.away("stopped"):
         for number, task in enumerate(("builds.plan", "builds.dispatch"), 1):
             system.celery.send_task(task, (build,))
             told = eventually(partial(_warned, orchestrator, build, number))
             assert len(told) == number
         assert "Traceback" not in orchestrator.text
-    system.celery.send_task("maintenance.sweep", queue="maintenance")
     eventually(lambda: system.queued("run.default"), describe=lambda: orchestrator.text)
 
 

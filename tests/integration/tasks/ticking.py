@@ -61,7 +61,7 @@ class Ticking:
     def wait_let_go(self, runner: str) -> None:
         """Until the runner has done with whatever it held: its report is answered, and the folders are gone."""
         eventually(lambda: not list(self.work_dir(runner).glob("*-*")), describe=self._show)
-        assert not list(self.work_dir(runner).glob("reports/*"))
+        eventually(lambda: not list(self.work_dir(runner).glob("reports/*")), describe=self._show)
 
     def wait_started(self, attempt: int, runner: Program) -> None:
         eventually(lambda: self.lived(attempt), describe=lambda: f"{self.orchestrator.text}\n{runner.text}")
