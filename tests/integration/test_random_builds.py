@@ -102,7 +102,7 @@ def ready(plant: Plant, ids: Ids) -> list[str]:
     return sorted(name for name, status in plant.statuses(ids).items() if status is StepStatus.READY)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(graphs(), st.data())
 def test_every_build_ends_as_the_whole_graph_says(plant: Plant, graph: dict[str, Planned], data: st.DataObject) -> None:
     needs = {name: step.needs for name, step in graph.items()}

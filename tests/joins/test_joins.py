@@ -2,7 +2,7 @@
 
 from tests.joins.count import WIDEST, Count, count
 
-JOINS = 200
+JOINS = 100
 
 
 def test_contended_joins_are_neither_missed_nor_doubled(database_url: str) -> None:
