@@ -123,11 +123,18 @@ OF_RUNNERS = (
         (f"{LEASE}::test_a_claim_whose_answer_is_lost_is_repeated_and_the_step_runs_once",),
     ),
     Guard(
-        "a claim that nobody answered is handed back",
+        "a claim that nobody answers is on disk",
         "worker/claiming.py",
         "                    asking.keep()\n",
         "                    pass\n",
-        (f"{CLAIMING}::test_the_next_runner_there_hands_it_back_where_the_server_is_out_of_reach",),
+        (f"{CLAIMING}::test_a_claim_that_is_answered_at_last_leaves_nothing_to_hand_back",),
+    ),
+    Guard(
+        "a claim under way is handed back at the stop",
+        "worker/runner.py",
+        "        self._claiming.keep_open()\n",
+        "",
+        (f"{CLAIMING}::test_what_a_claim_may_have_got_is_on_disk_as_soon_as_its_runner_is_asked_to_end",),
     ),
     Guard(
         "a claim at which the server fails is left",
