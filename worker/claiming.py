@@ -78,6 +78,8 @@ class Claiming:
         asking = _Asking(self._reporter, step_id, attempt)
         with self._changed:
             self._open.add(asking)
+        if self._stopping.is_set():  # since it was looked at last: then `keep_open` did not see this one
+            asking.keep()
         try:
             yield asking
         finally:
