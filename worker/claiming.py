@@ -11,9 +11,10 @@ from uuid import uuid4
 
 import structlog
 
-from worker.api import ApiClient, Claim, Failing, Unreachable
+from worker.api import ApiClient, Claim, Unreachable
 from worker.attempt import HANDED_BACK
 from worker.clock import clock
+from worker.failures import Failures
 from worker.report import Reporter
 from worker.spool import Kept
 
@@ -44,27 +45,24 @@ class Claiming:
         is asked to end; without `unheard` it is given up after the same while. Raises Refused and NotFound; Failing
         where the server fails at this step, and Unanswered where it may have heard a claim that was given up.
         """
-        silent_at, is_told, failing_at = clock() + CLAIM_PATIENCE_S, unheard is None, None
+        silent_at, failures, is_endless = clock() + CLAIM_PATIENCE_S, Failures(CLAIM_PATIENCE_S), unheard is not None
         with self._asking(step_id, attempt) as asking:
             while True:
                 asked_at = clock()
                 try:
                     return self._client.claim(step_id, self._runner, attempt, asking.key), asked_at
-                except Failing as failure:
-                    error: Unreachable = failure
-                    failing_at = failing_at or asked_at
-                except Unreachable as silence:
-                    error, failing_at = silence, None
-                    asking.keep()
-                stops = self._stopping.wait(CLAIM_PAUSE_S)
-                fails = failing_at is not None and clock() >= failing_at + CLAIM_PATIENCE_S
-                is_late = clock() >= silent_at and failing_at is None
-                if unheard and not is_told and (stops or is_late):
-                    log.warning("server unreachable", error=str(error))
-                    unheard()
-                    is_told = True
-                if stops or fails or (is_late and unheard is None):
-                    asking.give_up(error)
+                except Unreachable as error:
+                    failures.note(error)
+                    if not failures.go_on:
+                        asking.keep()
+                    stops = self._stopping.wait(CLAIM_PAUSE_S)
+                    is_late = clock() >= silent_at and not failures.go_on
+                    if unheard and (stops or is_late):
+                        log.warning("server unreachable", error=str(error))
+                        unheard()
+                        unheard = None
+                    if stops or failures.last_too_long or (is_late and not is_endless):
+                        asking.give_up(error)
 
     def keep_open(self) -> None:
         """Whoever ends this process may not wait for the answers that it waits for."""

@@ -13,8 +13,8 @@ from typing import Any
 
 import structlog
 
-from worker.api import ApiClient, ApiError, Failing, Unreachable
-from worker.clock import clock
+from worker.api import ApiClient, ApiError, Unreachable
+from worker.failures import Failures
 from worker.log_rest import send_rest
 from worker.plain_file import plain_size
 from worker.spool import Kept, Spool
@@ -55,17 +55,13 @@ class Reporter:
         Raises Undelivered where the server says no, or fails at it for too long, or where the runner was asked to end
         before an answer came.
         """
-        failing_at = None
+        failures = Failures(FAILING_PATIENCE_S)
         for pause_s in _pauses():
             try:
                 return self._send(kept)
-            except Failing as error:
-                failing_at = failing_at or clock()
-                if clock() >= failing_at + FAILING_PATIENCE_S or self._stop.wait(pause_s):
-                    raise _left(kept, error) from error
             except Unreachable as error:
-                failing_at = None
-                if self._stop.wait(pause_s):
+                failures.note(error)
+                if failures.last_too_long or self._stop.wait(pause_s):
                     raise _left(kept, error) from error
             except ApiError as error:
                 raise Undelivered(f"the result was refused: {error}") from error

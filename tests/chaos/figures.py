@@ -95,7 +95,7 @@ def _of_step(lives: list[Life]) -> Figures:
 
 def _killed(attempt: Mapping[str, Any], kills: list[Kill]) -> float | None:
     began, ended = _instant(attempt["startedAt"]), _instant(attempt["finishedAt"])
-    return next((kill.at for kill in kills if kill.place == attempt["runner"] and began <= kill.at <= ended), None)
+    return next((kill.at for kill in kills if kill.place == attempt.get("runner") and began <= kill.at <= ended), None)
 
 
 def _instant(text: str) -> float:

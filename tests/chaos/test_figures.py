@@ -47,6 +47,8 @@ def test_a_recovery_lasts_from_the_kill_of_the_runner_to_the_next_claim() -> Non
     again = {"runner": "runner-1", "startedAt": stamp(10)}
     kills = [Kill("runner-0", second(-1)), Kill("runner-1", second(2)), Kill("runner-0", second(4))]
     assert [*recoveries([[lost, again]], kills)] == [Recovery(5.0, 6.0)]
+    given_back = {key: value for key, value in lost.items() if key != "runner"}  # a claim that nobody heard has none
+    assert [*recoveries([[given_back, again]], kills)] == []
     assert [*recoveries([[lost]], kills)] == [*recoveries([[lost, again]], kills[:2])] == []
 
 

@@ -125,8 +125,8 @@ OF_RUNNERS = (
     Guard(
         "a claim that nobody answers is on disk",
         "worker/claiming.py",
-        "                    asking.keep()\n",
-        "                    pass\n",
+        "                        asking.keep()\n",
+        "                        pass\n",
         (f"{CLAIMING}::test_a_claim_that_is_answered_at_last_leaves_nothing_to_hand_back",),
     ),
     Guard(
@@ -137,10 +137,17 @@ OF_RUNNERS = (
         (f"{CLAIMING}::test_what_a_claim_may_have_got_is_on_disk_as_soon_as_its_runner_is_asked_to_end",),
     ),
     Guard(
+        "a claim that begins at the stop is handed back",
+        "worker/claiming.py",
+        "            asking.keep()\n        try:\n",
+        "            pass\n        try:\n",
+        (f"{CLAIMING}::test_a_claim_that_begins_after_the_stop_has_looked_is_on_disk_before_it_is_asked",),
+    ),
+    Guard(
         "a claim at which the server fails is left",
         "worker/claiming.py",
-        "            if stops or fails or",
-        "            if stops or",
+        "if stops or failures.last_too_long or",
+        "if stops or",
         (f"{CLAIMING}::test_a_claim_at_which_the_server_fails_is_left_and_the_next_step_runs",),
     ),
     Guard(

@@ -10,13 +10,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.models import StepRun
+from config.settings import Settings
 from tests.support.proxy import Proxy
 from tests.support.wait import eventually
 from tests.worker.conftest import LONG_LEASE, ON_SQLITE, NewRunner, Server
-from worker.api import ApiClient, Claim, Failing
+from worker.api import ApiClient, Claim, Failing, Unreachable
 from worker.attempt import Outcome
-from worker.claiming import Unanswered
-from worker.report import Undelivered
+from worker.claiming import Claiming, Unanswered
+from worker.report import Reporter, Undelivered
 from worker.runner import Runner, Stopping
 
 pytestmark = ON_SQLITE
@@ -118,6 +119,23 @@ def test_what_a_claim_may_have_got_is_on_disk_as_soon_as_its_runner_is_asked_to_
         assert len(reports(tmp_path)) == 1
         proxy.refuse()
         assert isinstance(outcome.exception(timeout=20), Unanswered)
+
+
+def test_a_claim_that_begins_after_the_stop_has_looked_is_on_disk_before_it_is_asked(
+    server: Server, runner_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, stopping, on_disk = ApiClient(runner_settings.api_url), threading.Event(), []
+
+    def ask(*_: Any) -> Claim:
+        on_disk.append(len(reports(tmp_path)))
+        raise Unreachable("no answer")
+
+    monkeypatch.setattr(ApiClient, "claim", ask)
+    stopping.set()
+    claiming = Claiming(client, "by-test", Reporter(client, runner_settings.work_dir, stopping), stopping)
+    with pytest.raises(Unanswered):
+        claiming.claim(server.new_step(), 1, lambda: None)
+    assert on_disk == [1]
 
 
 @LONG_LEASE
