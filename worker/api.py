@@ -111,6 +111,8 @@ class ApiClient:
             response = self._pool.request(method, f"{self._base}/{path}", body=body, headers=headers, timeout=timeout)
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"the server at {self._base} does not answer: {error}") from error
+        if not _says_where_it_ends(response):
+            raise Unreachable(f"the answer of {self._base} does not say where it ends, so it may be cut off")
         if 200 <= response.status < 300:
             return response.data
         raise _failure(response)
@@ -130,6 +132,12 @@ def _as_expected(answer: dict[str, Any]) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise Unreachable(f"the server's answer makes no sense here: {answer}") from error
+
+
+def _says_where_it_ends(response: urllib3.BaseHTTPResponse) -> bool:
+    """One that breaks off in its head looks like an empty one: for a program, like a step with nothing to do."""
+    headers = response.headers
+    return headers.get("Content-Length", "").isdigit() or headers.get("Transfer-Encoding") == "chunked"
 
 
 def _failure(response: urllib3.BaseHTTPResponse) -> ApiError:

@@ -36,6 +36,7 @@ READ_TIMEOUT_S = 30.0
 READY_TIMEOUT_S = 2.0
 REPEATS = 2
 """How often a GET is sent again where the connection broke off: a server process that ends takes its own along."""
+WITHOUT_END = "does not say where it ends"
 IDENTIFIER = re.compile(r"[A-Za-z0-9-]{1,100}")
 REASONS = {
     "refused": "connection refused",
@@ -44,6 +45,7 @@ REASONS = {
     "Name or service": "its name is unknown",
     "BadStatusLine": "what answers does not speak HTTP",
     "IncompleteRead": "the answer broke off",
+    WITHOUT_END: "the answer broke off",
     "Connection aborted": "the connection broke off",
 }
 """What the library says of a failed request, by a sign that it holds, as a person would say it."""
@@ -176,8 +178,18 @@ class ApiClient:
     ) -> urllib3.BaseHTTPResponse:
         for _ in range(repeats):
             with suppress(ProtocolError):
-                return self._pool.request(method, self.server_url + path, body=body, headers=headers)
-        return self._pool.request(method, self.server_url + path, body=body, headers=headers)
+                return self._whole(method, path, body, headers)
+        return self._whole(method, path, body, headers)
+
+    def _whole(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> urllib3.BaseHTTPResponse:
+        """An answer that breaks off in its head does not say where it ends, and looks like an empty one else."""
+        answer = self._pool.request(method, self.server_url + path, body=body, headers=headers)
+        told = answer.headers
+        if not told.get("Content-Length", "").isdigit() and told.get("Transfer-Encoding") != "chunked":
+            raise ProtocolError(WITHOUT_END)
+        return answer
 
     def _unreachable(self, error: HTTPError) -> str:
         return f"no Build Server answers at {self._shown_url} ({_reason(error)}); start one with `buildserver up`"

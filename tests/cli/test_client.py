@@ -86,6 +86,8 @@ def test_a_detail_that_the_message_repeats_is_shown_once(client: ApiClient, scri
         (b"", "the connection broke off"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "what answers does not speak HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "the answer broke off"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length:", "the answer broke off"),
+        (b"HTTP/1.1 200 OK\r\nDate: Thu", "the answer broke off"),
     ],
 )
 def test_a_server_that_hangs_up_is_told_in_plain_words(sent: bytes, words: str) -> None:

@@ -151,6 +151,13 @@ OF_RUNNERS = (
         (f"{CLAIMING}::test_a_claim_at_which_the_server_fails_is_left_and_the_next_step_runs",),
     ),
     Guard(
+        "an answer that does not say where it ends is none",
+        "worker/api.py",
+        "if not _says_where_it_ends(response):",
+        "if not response:",
+        ("tests/worker/test_cut_answers.py::test_a_program_that_is_cut_off_is_none",),
+    ),
+    Guard(
         "the log goes on where the server is",
         "worker/log_stream.py",
         "            self._go_on_at(min(end, self._file.size))",
