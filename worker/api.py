@@ -137,7 +137,7 @@ def _as_expected(answer: dict[str, Any]) -> Iterator[None]:
 def _says_where_it_ends(response: urllib3.BaseHTTPResponse) -> bool:
     """One that breaks off in its head looks like an empty one: for a program, like a step with nothing to do."""
     headers = response.headers
-    return headers.get("Content-Length", "").isdigit() or headers.get("Transfer-Encoding") == "chunked"
+    return headers.get("Content-Length", "").isdigit() or headers.get("Transfer-Encoding", "").lower() == "chunked"
 
 
 def _failure(response: urllib3.BaseHTTPResponse) -> ApiError:

@@ -187,7 +187,7 @@ class ApiClient:
         """An answer that breaks off in its head does not say where it ends, and looks like an empty one else."""
         answer = self._pool.request(method, self.server_url + path, body=body, headers=headers)
         told = answer.headers
-        if not told.get("Content-Length", "").isdigit() and told.get("Transfer-Encoding") != "chunked":
+        if not told.get("Content-Length", "").isdigit() and told.get("Transfer-Encoding", "").lower() != "chunked":
             raise ProtocolError(WITHOUT_END)
         return answer
 
