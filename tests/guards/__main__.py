@@ -92,7 +92,7 @@ def _finding(copy: Copy, guard: Guard) -> Finding:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make guards", description=__doc__.split("\n")[0])
     parser.add_argument("--only", metavar="NAME", default="", help="those guards whose name has this in it")
-    parser.add_argument("--at-once", type=int, default=2, choices=range(1, 9), metavar="N", help="how many at a time (2)")
+    parser.add_argument("--at-once", type=int, default=2, choices=range(1, 9), metavar="N", help="how many at once (2)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="a file for the findings")
     return parser.parse_args()
 
