@@ -141,6 +141,7 @@ def test_arguments_that_are_no_ids_reach_neither_sql_nor_a_log_as_errors(system:
     for argument in ARGUMENTS.values():
         for task in ("builds.plan", "builds.dispatch"):
             system.push("orchestrate", call(argument, task=task))
+    eventually(lambda: len(orchestrator.lines("message dropped")) == 2 * len(ARGUMENTS) - 1)
     system.wait_idle()
     assert len(orchestrator.lines("message dropped: it names no build")) == 2 * (len(ARGUMENTS) - 1)
     assert len(orchestrator.lines("message dropped: there is no such build")) == 1
